@@ -1,0 +1,300 @@
+/**
+ * Servers on loopback that misbehave, for tests of what a database that is ill costs: itself only, within its limits, in
+ * words. The first ones speak no protocol at all; those after them speak just enough of MySQL's to go wrong later on.
+ * Each returns `{port, log, stop}`: `log` tells what clients did, `stop` leaves no open handle.
+ */
+
+import { once } from 'node:events';
+import net from 'node:net';
+import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
+
+/** What a client did, in order. `client` counts connections from 1. */
+export type FaultEvent = { client: number; event: 'connect' | 'tls' | 'login' | 'query' | 'close' } & Record<
+  string,
+  unknown
+>;
+export type FaultServer = { port: number; log: FaultEvent[]; stop(): Promise<void> };
+
+/** PEM texts of a server's key and certificate (with the chain). */
+export type KeyAndCertificate = { key: string; cert: string };
+
+/**
+ * Listens on a free port of loopback. `talk` gets each connection and `note`, which adds to the log; what it throws ends
+ * its connection only. `stop` destroys every connection and resolves when the port is free.
+ */
+export async function serve(
+  talk: (
+    socket: net.Socket,
+    note: (event: FaultEvent['event'], more?: Record<string, unknown>) => void,
+  ) => void | Promise<void>,
+): Promise<FaultServer> {
+  const log: FaultEvent[] = [];
+  const sockets = new Set<net.Socket>();
+  let clients = 0;
+  const server = net.createServer(socket => {
+    const client = ++clients;
+    const note = (event: FaultEvent['event'], more: Record<string, unknown> = {}) => {
+      log.push({ client, event, ...more });
+    };
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('error', () => {}); // a client may reset whenever it likes
+    socket.on('close', () => {
+      sockets.delete(socket);
+      note('close');
+    });
+    note('connect');
+    Promise.resolve()
+      .then(() => talk(socket, note))
+      .catch(() => socket.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    log,
+    async stop() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** Accepts and never says a word. */
+export const silent = () => serve(socket => void socket.resume());
+
+/** A port on which nobody listens: connects are refused. */
+export async function refusing(): Promise<FaultServer> {
+  const server = await serve(() => {});
+  await server.stop();
+  return { ...server, stop: async () => {} };
+}
+
+/** Accepts and resets at once. */
+export const resetting = () => serve(socket => void socket.resetAndDestroy());
+
+/** Accepts and closes politely at once. */
+export const closing = () => serve(socket => void socket.end());
+
+/** Bytes of no protocol, the same in each run (a linear congruence). */
+export function randomBytes(count = 512, seed = 1): Buffer {
+  const bytes = Buffer.alloc(count);
+  let state = seed;
+  for (let at = 0; at < count; at++) {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    bytes[at] = state >>> 16;
+  }
+  return bytes;
+}
+
+/** Random bytes, then nothing. */
+export const garbage = (seed = 1) =>
+  serve(socket => {
+    socket.resume();
+    socket.write(randomBytes(512, seed));
+  });
+
+/** A web server that was mistaken for a database. */
+export const http = () =>
+  serve(socket => {
+    socket.resume();
+    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+
+/** Sends `bytes` one by one, so that no time-out between two bytes ever fires. */
+export function drip(stream: Duplex, bytes: Buffer, every: number) {
+  let sent = 0;
+  const timer = setInterval(() => {
+    if (sent < bytes.length) stream.write(bytes.subarray(sent, ++sent));
+  }, every);
+  stream.once('close', () => clearInterval(timer));
+}
+
+// MySQL's protocol, as far as is needed: https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
+
+const CLIENT_CONNECT_WITH_DB = 0x8;
+const CLIENT_SSL = 0x800;
+/** LONG_PASSWORD, LONG_FLAG, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH, CONNECT_ATTRS */
+const CAPABILITIES = 0x0018a20d;
+const OK = Buffer.from([0, 0, 0, 2, 0, 0, 0]);
+const END_OF_LIST = Buffer.from([0xfe, 0, 0, 2, 0]);
+
+const packet = (sequence: number, payload: Buffer) =>
+  Buffer.concat([
+    Buffer.from([payload.length & 255, (payload.length >> 8) & 255, payload.length >> 16, sequence & 255]),
+    payload,
+  ]);
+
+/** A string with its length in front; these are all short. */
+const text = (value: string) => Buffer.concat([Buffer.from([Buffer.byteLength(value)]), Buffer.from(value)]);
+
+function greeting(capabilities: number): Buffer {
+  const head = Buffer.from('\x0a8.4.99-fault\0', 'latin1');
+  const rest = Buffer.alloc(44);
+  rest.writeUInt32LE(7, 0); // thread id
+  rest.fill('saltsalt', 4, 12);
+  rest.writeUInt16LE(capabilities & 0xffff, 13);
+  rest[15] = 255; // utf8mb4
+  rest.writeUInt16LE(2, 16); // autocommit
+  rest.writeUInt16LE(capabilities >>> 16, 18);
+  rest[20] = 21;
+  rest.fill('saltsaltsalt', 31, 43);
+  return packet(0, Buffer.concat([head, rest, Buffer.from('mysql_native_password\0')]));
+}
+
+function failure(sequence: number, number: number, state: string, message: string): Buffer {
+  const head = Buffer.from([0xff, number & 255, number >> 8]);
+  return packet(sequence, Buffer.concat([head, Buffer.from(`${state}${message}`)]));
+}
+
+const columnDefinition = (name: string) =>
+  Buffer.concat([
+    ...['def', '', '', '', name, ''].map(text),
+    Buffer.from([0x0c, 255, 0, 0, 4, 0, 0, 0xfd, 0, 0, 0, 0, 0]), // utf8mb4, VAR_STRING
+  ]);
+
+/** The head of a result with one column `c`: count, definition, end of the list. */
+const resultHead = (sequence: number) => [
+  packet(sequence, Buffer.from([1])),
+  packet(sequence + 1, columnDefinition('c')),
+  packet(sequence + 2, END_OF_LIST),
+];
+
+type Command = { socket: net.Socket; sql: string };
+
+/**
+ * A MySQL server that lets everybody in and gives each query to `onQuery`, which answers from sequence 1 or does not.
+ * With a certificate it offers TLS; `onLogin` may answer the log-in in its own way (and returns true if it did).
+ */
+function mysql(options: {
+  certificate?: KeyAndCertificate;
+  onQuery?(command: Command): void;
+  onLogin?(socket: net.Socket, sequence: number, user: string): boolean;
+}): Promise<FaultServer> {
+  return serve((plain, note) => {
+    let socket: net.Socket = plain;
+    let buffer = Buffer.alloc(0);
+    let loggedIn = false;
+
+    const onPacket = (sequence: number, payload: Buffer) => {
+      if (!loggedIn && payload.length === 32 && options.certificate) {
+        plain.removeListener('data', onData);
+        plain.pause();
+        plain.unshift(buffer); // the client's hello may have come with the request
+        buffer = Buffer.alloc(0);
+        const secure = new tls.TLSSocket(plain, { isServer: true, ...options.certificate });
+        secure.on('error', () => plain.destroy());
+        secure.on('secure', () => note('tls', { version: secure.getProtocol() }));
+        secure.on('data', onData);
+        socket = secure;
+        return;
+      }
+      if (!loggedIn) {
+        const flags = payload.readUInt32LE(0);
+        const end = payload.indexOf(0, 32);
+        const user = payload.toString('utf8', 32, end);
+        const password = payload.subarray(end + 2, end + 2 + payload[end + 1]!);
+        const database = flags & CLIENT_CONNECT_WITH_DB;
+        note('login', { user, password: password.toString('hex'), database: !!database, encrypted: socket !== plain });
+        loggedIn = true;
+        if (!options.onLogin?.(socket, sequence + 1, user)) socket.write(packet(sequence + 1, OK));
+        return;
+      }
+      if (payload[0] === 1) return void socket.end(); // COM_QUIT
+      const sql = payload.toString('utf8', 1);
+      note('query', { sql });
+      options.onQuery?.({ socket, sql });
+    };
+
+    const onData = (bytes: Buffer) => {
+      buffer = Buffer.concat([buffer, bytes]);
+      while (buffer.length >= 4 && buffer.length >= 4 + buffer.readUIntLE(0, 3)) {
+        const length = buffer.readUIntLE(0, 3);
+        const [sequence, payload] = [buffer[3]!, buffer.subarray(4, 4 + length)];
+        buffer = buffer.subarray(4 + length);
+        onPacket(sequence, payload);
+      }
+    };
+
+    plain.on('data', onData);
+    plain.write(greeting(options.certificate ? CAPABILITIES | CLIENT_SSL : CAPABILITIES));
+  });
+}
+
+/** MySQL's greeting, one byte each `every` ms: 79 bytes, so over a minute with the default. */
+export const drippingGreeting = (every = 1000) =>
+  serve(socket => {
+    socket.resume();
+    drip(socket, greeting(CAPABILITIES | CLIENT_SSL), every);
+  });
+
+/** Greets as MySQL with TLS on offer, then says nothing more: the TLS hand-shake or the log-in is never answered. */
+export const greetingThenSilent = () =>
+  serve(socket => {
+    socket.resume();
+    socket.write(greeting(CAPABILITIES | CLIENT_SSL));
+  });
+
+/** Offers no TLS. Whether a log-in (with what of a password) arrived all the same is in the log. It is then let in. */
+export const withoutTls = () => mysql({ onQuery: ({ socket }) => void socket.write(packet(1, OK)) });
+
+/** Lets in, then never answers a query. */
+export const stallingOnQuery = (certificate?: KeyAndCertificate) => mysql({ certificate });
+
+/** Answers a query with a column definition whose length runs past its packet. */
+export const malformedAnswer = (certificate?: KeyAndCertificate) =>
+  mysql({
+    certificate,
+    onQuery: ({ socket }) =>
+      void socket.write(
+        Buffer.concat([packet(1, Buffer.from([2])), packet(2, Buffer.from([0xfd, 0xff, 0xff, 0xff, 1]))]),
+      ),
+  });
+
+/** Answers with a row each `every` ms, for ever: a limit on the time between two packets never fires. */
+export const endlessResult = (certificate?: KeyAndCertificate, every = 5) =>
+  mysql({
+    certificate,
+    onQuery({ socket }) {
+      socket.write(Buffer.concat(resultHead(1)));
+      let sequence = 4;
+      const timer = setInterval(() => socket.write(packet(sequence++, text('x'.repeat(200)))), every);
+      socket.once('close', () => clearInterval(timer));
+    },
+  });
+
+/** Closes in the middle of a row, having sent one whole. */
+export const closingInResult = (certificate?: KeyAndCertificate) =>
+  mysql({
+    certificate,
+    onQuery({ socket }) {
+      const half = packet(5, text('half of a row')).subarray(0, 9);
+      socket.end(Buffer.concat([...resultHead(1), packet(4, text('a row')), half]));
+    },
+  });
+
+/** Refuses before the greeting, as a server with all its connections taken does. */
+export const tooManyConnections = () =>
+  serve(socket => void socket.end(failure(0, 1040, '#08004', 'Too many connections')));
+
+/** Refuses before the greeting, as a server does to a host that failed too often. */
+export const hostBlocked = () =>
+  serve(socket => {
+    const remedy = "unblock with 'mysqladmin flush-hosts'";
+    // Before the hand-shake an error has no SQL state: the client's capabilities are not known yet.
+    socket.end(failure(0, 1129, '', `Host '127.0.0.1' is blocked because of many connection errors; ${remedy}`));
+  });
+
+/** Refuses every password. How often one was tried is the count of `login` in the log. */
+export const accessDenied = (certificate?: KeyAndCertificate) =>
+  mysql({
+    certificate,
+    onLogin(socket, sequence, user) {
+      const message = `Access denied for user '${user}'@'127.0.0.1' (using password: YES)`;
+      socket.end(failure(sequence, 1045, '#28000', message));
+      return true;
+    },
+  });
