@@ -720,8 +720,9 @@ async function lambdaSurroundings(request: Request, context: LambdaContext): Pro
   const prefix = process.env.REPORT_PREFIX || 'reports/';
   const { S3Client } = await import('@aws-sdk/client-s3');
   const s3 = new S3Client({
-    maxAttempts: 1,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 30_000, throwOnRequestTimeout: true },
+    maxAttempts: 1, // a stream is sent once: withRetries opens the file anew
+    followRegionRedirects: true,
+    requestHandler: { connectionTimeout: 5_000, socketTimeout: 30_000 }, // of silence: a large report may take longer
   });
   return {
     local: false,
