@@ -633,10 +633,13 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
     supportBigNumbers: true,
     bigNumberStrings: true,
   });
-  connection.on('error', () => {}); // each call gets its own error; this one would be thrown
+  let failQuery: (error: Error) => void = () => {};
+  connection.on('error', error => failQuery(error)); // a connection that breaks says so here, not to the query
   open.destroy.add(() => connection.destroy());
   await within(
-    new Promise<void>((resolve, reject) => connection.connect(error => (error ? reject(error) : resolve()))),
+    new Promise<void>((resolve, reject) =>
+      connection.connect(error => (error ? reject(withTlsCode(error)) : resolve())),
+    ),
     limit,
     'the connect',
   );
@@ -646,10 +649,11 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
         new Promise((resolve, reject) => {
           const set: ResultSet = { columns: [], rows: [] };
           let size = 0;
+          failQuery = reject;
           const query = connection.query({ sql, timeout: limits.query });
           query.on('error', reject);
           query.on('fields', fields => {
-            set.columns = (fields as unknown as { name: string }[]).map(field => field.name);
+            set.columns = ((fields as unknown as { name: string }[] | undefined) ?? []).map(field => field.name);
           });
           query.on('result', row => {
             if (!Array.isArray(row)) return; // a statement without rows, such as SET ROLE
@@ -672,6 +676,22 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
       connection.destroy();
     },
   };
+}
+
+/** The driver puts one code of its own in the place of those that OpenSSL and Node gave. */
+function withTlsCode(error: Error & { code?: string }): Error {
+  if (error.code !== 'HANDSHAKE_SSL_ERROR') return error;
+  const code = (
+    [
+      [/altnames|cert's list|does not contain/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+      [/has expired/, 'CERT_HAS_EXPIRED'],
+      [/not yet valid/, 'CERT_NOT_YET_VALID'],
+      [/^self[- ]signed certificate$/, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+      [/self[- ]signed certificate in|unable to (verify|get)/, 'SELF_SIGNED_CERT_IN_CHAIN'],
+      [/disconnected|ECONNRESET/, 'ECONNRESET'],
+    ] as const
+  ).find(([message]) => message.test(error.message))?.[1];
+  return Object.assign(error, { code: code ?? 'TLS_FAILED' });
 }
 
 /** MySQL's numbers for "you may not read this table" and "…this column", and for an object that this version lacks. */
@@ -854,7 +874,7 @@ async function loginMssql(
   };
   open.destroy.add(destroy);
   const loggedIn = new Promise<void>((resolve, reject) =>
-    connection.connect(error => (error ? reject(error) : resolve())),
+    connection.connect(error => (error ? reject(withTlsCode(error)) : resolve())),
   );
   try {
     await within(loggedIn, limit, 'the connect');
@@ -941,7 +961,8 @@ function mssqlError(error: unknown, refusal?: { number: number; message: string 
   const { code = first.code ?? '', message: cause } = (first.cause ?? first) as { code?: string; message: string };
   if (code === 'ETIMEOUT') return coded('ETIMEDOUT', cause);
   if (code === 'EENCRYPT') return coded('HANDSHAKE_NO_SSL_SUPPORT', 'its answer to PRELOGIN');
-  if (/^(ERR_SSL_|EPROTO)/.test(code)) return coded('TLS_FAILED', code);
+  if (/^(ERR_SSL_|EPROTO)/.test(code)) return coded('TLS_FAILED', code); // the message names OpenSSL's source files
+  if (/^(UNSPECIFIED|CERT_|INVALID_|PATH_)/.test(code) && !(code in words)) return coded('TLS_FAILED', cause);
   if (/hang up|end of message stream/.test(cause)) return coded('ECONNRESET', cause);
   return coded(code in words ? code : 'MALFORMED', cause);
 }
@@ -1051,6 +1072,7 @@ const words: Record<string, string> = {
   EHOSTUNREACH: 'host unreachable: check routes and security groups',
   ENETUNREACH: 'network unreachable: check routes and security groups',
   ETIMEDOUT: 'timed out',
+  PROTOCOL_SEQUENCE_TIMEOUT: 'timed out: a query took more than 60 s',
   // TLS
   HANDSHAKE_NO_SSL_SUPPORT:
     'TLS refused: the server offers no encryption; no password was sent. Turn TLS on, or say `"tls": "off"` in the inventory',
@@ -1082,6 +1104,7 @@ const words: Record<string, string> = {
   1698: 'login failed: the account may not log in this way',
   1820: 'the password of the account must be changed first',
   1862: 'login failed: the password of the account has expired',
+  1969: 'timed out: a query took more than 60 s',
   3024: 'timed out: a query took more than 60 s',
   3118: 'login failed: the account is locked',
   3159: 'login refused: the server demands encryption; remove `"tls": "off"` from the inventory',
@@ -1089,7 +1112,7 @@ const words: Record<string, string> = {
   // SQL Server, by number
   PROTOCOL_ENDED: 'the server ended the connection in the middle of the log-in',
   ROUTED: 'the server sends its clients to another one: put that one into the inventory, with a credential of its own',
-  TLS_FAILED: 'TLS refused: the hand-shake failed; the server must speak TLS 1.2 or later',
+  TLS_FAILED: 'TLS refused: the server must speak TLS 1.2 or later, with a certificate of 2048 bits or more',
   MALFORMED: 'the answer of the server cannot be understood: are `engine`, `host` and `port` of the inventory right?',
   TOO_LARGE: 'the answer to a query is too large',
   'mssql 4060': 'database not available: the login may not open master',

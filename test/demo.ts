@@ -1,0 +1,132 @@
+/**
+ * `npm run demo`: a small company with a real MySQL and a real MariaDB on this machine, and the real command run on them.
+ * The report and its manifest stay in demo/.
+ */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { parseFile } from 'fast-csv';
+import { type Server, startMariadb, startMysql } from './servers.ts';
+
+const root = join(import.meta.dirname, '..');
+const folder = join(root, 'demo');
+const auditor = { username: 'auditor', password: randomBytes(12).toString('hex') };
+const secret = () => `'${randomBytes(12).toString('hex')}'`;
+
+const people = [
+  'CREATE DATABASE shop',
+
+  `CREATE USER auditor@'%' IDENTIFIED BY '${auditor.password}'`,
+  "GRANT SELECT ON mysql.* TO auditor@'%'",
+
+  `CREATE USER dora@'%' IDENTIFIED BY ${secret()}`,
+  "GRANT ALL ON *.* TO dora@'%' WITH GRANT OPTION",
+
+  // Reads and writes the shop's data, and nothing more: not in the report.
+  `CREATE USER shop_app@'10.0.%' IDENTIFIED BY ${secret()}`,
+  "GRANT SELECT, INSERT, UPDATE, DELETE ON shop.* TO shop_app@'10.0.%'",
+
+  // Left the company: locked, but the rights are still there.
+  `CREATE USER leo@'%' IDENTIFIED BY ${secret()}`,
+  "GRANT ALL ON *.* TO leo@'%'",
+  "ALTER USER leo@'%' ACCOUNT LOCK",
+
+  // Meant for the schemas marketing, metrics, ...; `mysql` begins with an m as well.
+  `CREATE USER migrations@'10.0.%' IDENTIFIED BY ${secret()}`,
+  "GRANT ALL ON `m%`.* TO migrations@'10.0.%'",
+
+  `CREATE USER sara@'%' IDENTIFIED BY ${secret()}`,
+  "GRANT ALL ON shop.* TO sara@'%' WITH GRANT OPTION",
+
+  // Holds nothing itself: on call, the role leads to another one that administers accounts.
+  `CREATE USER omar@'%' IDENTIFIED BY ${secret()}`,
+  'CREATE ROLE on_call',
+  'CREATE ROLE account_admin',
+  'GRANT CREATE USER ON *.* TO account_admin',
+  'GRANT account_admin TO on_call',
+  "GRANT on_call TO omar@'%'",
+];
+
+const started = performance.now();
+console.log('Starting a MySQL and a MariaDB on this machine (the first run fetches them) ...');
+const servers: Server[] = [];
+try {
+  for (const starting of await Promise.allSettled([startMysql(), startMariadb()])) {
+    if (starting.status === 'rejected') throw starting.reason;
+    servers.push(starting.value);
+  }
+  const [orders, ledger] = servers as [Server, Server];
+  for (const server of servers) for (const statement of people) await server.query(statement);
+  console.log(`MySQL ${orders.version} and MariaDB ${ledger.version} run, with the accounts of a small company.\n`);
+
+  await mkdir(folder, { recursive: true });
+  const databases = [
+    { id: 'orders-prod', account: '111122223333', account_name: 'shop-prod', region: 'us-east-1', server: orders },
+    { id: 'ledger-prod', account: '444455556666', account_name: 'finance-prod', region: 'eu-west-1', server: ledger },
+  ].map(({ server, ...database }) => ({
+    ...database,
+    engine: 'mysql',
+    host: server.host,
+    port: server.port,
+    credentials: `env:${server === orders ? 'DEMO_ORDERS' : 'DEMO_LEDGER'}`,
+  }));
+  await writeFile(join(folder, 'inventory.json'), `${JSON.stringify({ databases }, null, 2)}\n`);
+
+  const command = ['tsx', 'cli.ts', '--local', '--inventory', 'demo/inventory.json', '--out', 'demo'];
+  console.log(`$ npx ${command.join(' ')}`);
+  const child = spawn('npx', command, {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      PATH: join(root, 'node_modules/.bin') + delimiter + process.env.PATH,
+      DEMO_ORDERS: JSON.stringify({ ...auditor, ca: orders.ca }),
+      DEMO_LEDGER: JSON.stringify({ ...auditor, ca: ledger.ca }),
+    },
+  });
+  const [code] = await once(child, 'exit');
+  process.exitCode = code ?? 1;
+  if (code === 0 || code === 3) await printReport();
+} finally {
+  await Promise.all(servers.map(server => server.stop()));
+}
+console.log(`The servers are stopped; it took ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+
+/** The newest report's rows, in short. */
+async function printReport() {
+  // A name holds the time of its run, so the last by name is the last made.
+  const name = (await readdir(folder))
+    .filter(file => file.endsWith('.csv'))
+    .sort()
+    .at(-1);
+  if (!name) throw new Error('the command left no report in demo/');
+  const table = [['DATABASE', 'PRINCIPAL', 'SCOPE', 'THROUGH', 'PRIVILEGES', 'ENABLED']];
+  for await (const row of parseFile<Record<string, string>, Record<string, string>>(join(folder, name), {
+    headers: true,
+  })) {
+    table.push([
+      row.database_id,
+      row.result === 'admin' ? row.principal : `(${row.result})`,
+      row.scope,
+      row.granted_through,
+      short(row.result === 'admin' ? row.privileges : row.detail, 32),
+      row.enabled,
+    ]);
+  }
+  const widths = table[0]!.map((_, column) => Math.max(...table.map(line => line[column]!.length)));
+  console.log();
+  for (const line of table)
+    console.log(
+      line
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    );
+  console.log(`\n${table.length - 1} rows, in short; whole ones, and the manifest beside them, in demo/${name}`);
+}
+
+function short(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
