@@ -146,8 +146,8 @@ export function parseArgs(argv: string[]): Command {
 
 // ── a run ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A run's outcome: its summary, and its manifest where it could be read. */
-type Outcome = { summary: Summary; manifest?: Manifest; notes: string[] };
+/** A run's outcome: its summary, its manifest where it could be read, and why the report could not be fetched where it was to be. */
+type Outcome = { summary: Summary; manifest?: Manifest; notes: string[]; undelivered?: string };
 
 async function runLocal(
   command: Extract<Command, { command: 'local' }>,
@@ -204,7 +204,7 @@ async function runRemote(
   const lines = invoke(command.function, request(command, reportId));
   const begun = Date.now();
   let summary: Summary | undefined;
-  let broken = '';
+  let broken: BrokenStream | undefined;
   try {
     for await (const line of lines) {
       show.line(line);
@@ -215,19 +215,25 @@ async function runRemote(
         summary = result;
       }
     }
-    if (!summary) broken = 'the answer ended too early';
+    if (!summary) broken = new BrokenStream('the orchestrator ended without a result', { cause: 'ended' });
   } catch (error) {
     if (!(error instanceof BrokenStream)) throw error;
-    broken = error.message;
+    broken = error;
   }
-  if (!summary && !run.started)
-    throw new Error(`${broken}, before the run was heard of: it may go on nevertheless, as report ${reportId}`);
+  const ended = broken?.cause === 'ended';
+  if (broken && !run.started) {
+    throw new Error(
+      ended
+        ? broken.message
+        : `${broken.message}, before the run was heard of: it may go on nevertheless, as report ${reportId}`,
+    );
+  }
   const notes: string[] = [];
   let manifest: Manifest | undefined;
   if (!summary) {
     const { manifest: location } = run.started!;
-    process.stderr.write(`${broken}; the run goes on. Waiting for ${location}\n`);
-    manifest = await waitForManifest(location, begun + 16 * 60_000);
+    process.stderr.write(`${broken!.message}; ${ended ? 'looking' : 'the run goes on. Waiting'} for ${location}\n`);
+    manifest = await waitForManifest(location, ended ? Date.now() + 5_000 : begun + 16 * 60_000);
     const { summarize } = await import('./orchestrator.ts');
     summary = summarize(manifest, location);
   } else if (!command.json) {
@@ -238,14 +244,19 @@ async function runRemote(
       return undefined;
     });
   }
+  let undelivered: string | undefined;
   if (command.download) {
-    const files = await download([summary.report!, summary.manifest!], command.download, summary.sha256!);
-    notes.push(...files.map(file => `Downloaded: ${file}`));
+    try {
+      const files = await download([summary.report!, summary.manifest!], command.download, summary.sha256!);
+      notes.push(...files.map(file => `Downloaded: ${file}`));
+    } catch (error) {
+      undelivered = `the report could not be downloaded: ${inWords(error)}`;
+    }
   } else notes.push(`Fetch:    aws s3 cp ${summary.report} .`);
-  return { summary, manifest, notes };
+  return { summary, manifest, notes, undelivered };
 }
 
-/** A stream that ended, stalled or was cut before its last line; the run itself may go on. */
+/** A stream that stalled or was cut before its last line; the run itself goes on, unless the cause is 'ended'. */
 class BrokenStream extends Error {}
 
 /** Invokes the orchestrator, exactly once, and gives the lines of its answer as they come. */
@@ -257,7 +268,11 @@ async function* invoke(functionName: string, event: object): AsyncGenerator<Line
     ...(functionName.startsWith('arn:') && { region: functionName.split(':')[3] }),
   });
   const command = new InvokeWithResponseStreamCommand({ FunctionName: functionName, Payload: JSON.stringify(event) });
-  const { EventStream } = await stalling(client.send(command), 'the orchestrator did not answer');
+  const { EventStream } = await stalling(client.send(command), 'the orchestrator did not answer').catch(error => {
+    const { code, message, $metadata } = error as Error & { code?: string; $metadata?: { httpStatusCode?: number } };
+    const mayRun = code === 'ECONNRESET' || code === 'EPIPE' || ($metadata?.httpStatusCode ?? 0) >= 500;
+    throw mayRun ? new BrokenStream(`the orchestrator did not answer (${error.name}: ${message})`) : error;
+  });
   const events = EventStream![Symbol.asyncIterator]();
   const decoder = new TextDecoder();
   let text = '';
@@ -267,7 +282,7 @@ async function* invoke(functionName: string, event: object): AsyncGenerator<Line
         ? error
         : new BrokenStream(`the answer broke off (${(error as Error).message})`);
     });
-    if (done) return;
+    if (done) throw new BrokenStream('the answer broke off');
     if (value.PayloadChunk) {
       text += decoder.decode(value.PayloadChunk.Payload, { stream: true });
       const lines = text.split('\n');
@@ -276,7 +291,8 @@ async function* invoke(functionName: string, event: object): AsyncGenerator<Line
     }
     if (value.InvokeComplete?.ErrorCode) {
       const { ErrorCode, ErrorDetails = '' } = value.InvokeComplete;
-      throw new BrokenStream(`the orchestrator failed (${ErrorCode}: ${ErrorDetails.slice(0, 500)}; its log has more)`);
+      const why = `the orchestrator failed (${ErrorCode}: ${ErrorDetails.slice(0, 500)}; its log has more)`;
+      throw new BrokenStream(why, { cause: 'ended' });
     }
     if (value.InvokeComplete) return;
   }
@@ -298,12 +314,32 @@ async function waitForManifest(location: string, until: number): Promise<Manifes
       return await readManifest(location);
     } catch (error) {
       const { name } = error as Error;
-      if (!/^(NoSuchKey|NotFound)$/.test(name)) throw error;
-      if (Date.now() > until)
+      const notYet =
+        /^(NoSuchKey|NotFound)$/.test(name) || (/AccessDenied|Forbidden/.test(name) && (await mayList(location)));
+      if (!notYet) throw error;
+      if (Date.now() > until) {
         throw new Error(`${location} did not appear: the run ended without a report (the orchestrator's log says why)`);
+      }
     }
     await new Promise(resolve => setTimeout(resolve, wait * 1000));
   }
+}
+
+/** S3 answers "access denied" for an object that is not there to whoever may list below a prefix only: listing tells the two apart. */
+async function mayList(location: string): Promise<boolean> {
+  const { S3Client, ListObjectsV2Command } = await import('@aws-sdk/client-s3');
+  const { Bucket, Key } = s3Place(location);
+  return new S3Client({ followRegionRedirects: true })
+    .send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }))
+    .then(
+      () => true,
+      error => !/AccessDenied|Forbidden/.test(error.name),
+    );
+}
+
+function s3Place(location: string) {
+  const [, Bucket = '', Key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(location) ?? [];
+  return { Bucket, Key };
 }
 
 const readManifest = async (location: string): Promise<Manifest> =>
@@ -311,9 +347,8 @@ const readManifest = async (location: string): Promise<Manifest> =>
 
 async function getObject(location: string): Promise<Uint8Array> {
   const { S3Client, GetObjectCommand } = await import('@aws-sdk/client-s3');
-  const [, Bucket = '', Key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(location)!;
   const { Body } = await new S3Client({ maxAttempts: 5, followRegionRedirects: true }).send(
-    new GetObjectCommand({ Bucket, Key }),
+    new GetObjectCommand(s3Place(location)),
   );
   return Body!.transformToByteArray();
 }
@@ -323,9 +358,7 @@ async function download(locations: string[], folder: string, sha256: string): Pr
   fs.mkdirSync(folder, { recursive: true });
   const files: string[] = [];
   for (const [i, location] of locations.entries()) {
-    const bytes = await getObject(location).catch(error => {
-      throw new Error(`There is a report, ${locations[0]}, but ${location} could not be downloaded: ${inWords(error)}`);
-    });
+    const bytes = await getObject(location);
     if (i === 0 && createHash('sha256').update(bytes).digest('hex') !== sha256)
       throw new Error(`${location} is not what the orchestrator wrote: its SHA-256 is not ${sha256}`);
     const file = path.join(folder, path.posix.basename(location));
@@ -362,7 +395,7 @@ const remedies: [RegExp, string][] = [
 
 function inWords(error: unknown): string {
   const { name, message, code = '' } = error as Error & { code?: string };
-  if (name === 'Error' && !code) return message;
+  if (name === 'Error' && !code && message !== 'Region is missing') return message; // one of our own
   const remedy = remedies.find(([pattern]) => pattern.test(`${name} ${code} ${message}`))?.[1];
   return remedy ? `${remedy}\n(${name}: ${message})` : message;
 }
@@ -539,7 +572,7 @@ function fieldsOf(record: string): string[] | undefined {
 /** Compares a report's CSV with the manifest beside it, and each with itself. Reads nothing else. */
 export async function checkReport(file: string): Promise<Checked> {
   const faults = makeFaults();
-  const checked: Checked = { file, faults: [], notes: [] };
+  const notes: string[] = [];
   const read = (name: string) => {
     try {
       return fs.readFileSync(name);
@@ -560,19 +593,14 @@ export async function checkReport(file: string): Promise<Checked> {
     const given = path.basename(file);
     if (given !== name && /^db-admins_\d{8}T\d{6}Z_[0-9a-f-]{36}\.csv$/.test(given))
       faults.add(`the file's name is that of another report: the manifest's is ${name}`);
-    else if (given !== name) checked.notes.push(`the file was renamed: it was written as ${name}`);
+    else if (given !== name) notes.push(`the file was renamed: it was written as ${name}`);
     if (manifest.report.location.split(/[\\/]/).at(-1) !== name)
       faults.add(`the manifest: report.location does not end in ${name}, as its own ids demand`);
     checkManifest(manifest, faults);
     if (bytes) checkFile(bytes, manifest, format, faults);
   }
-  return {
-    ...checked,
-    bytes,
-    manifest,
-    manifestSha256: manifestBytes && sha256Of(manifestBytes),
-    faults: faults.list(),
-  };
+  const manifestSha256 = manifestBytes && sha256Of(manifestBytes);
+  return { file, bytes, manifest, manifestSha256, faults: faults.list(), notes };
 }
 
 /** What a manifest's field must be: a text (of a pattern), a whole number, a list of such things, an object of them. */
@@ -646,18 +674,20 @@ function misshapen(value: unknown, shape: unknown, place: string): string[] {
 }
 
 function parseManifest(bytes: Buffer, file: string, { parseJson }: Format, faults: Faults): Manifest | undefined {
+  let parsed: Manifest | null;
   try {
-    const parsed = parseJson(bytes.toString('utf8')) as Manifest | null;
-    const version = JSON.stringify(parsed?.manifest_version) ?? 'missing';
-    const odd = version === '1' ? misshapen(parsed, manifestShape, '') : [];
-    if (version === '1' && odd.length === 0) return parsed!;
-    for (const fault of odd) faults.add(`the manifest: ${fault}`);
-    if (version !== '1')
-      faults.add(`${file}: manifest_version is ${version}; this version of the tool reads manifests of version 1`);
+    parsed = parseJson(bytes.toString('utf8')) as Manifest | null;
   } catch (error) {
     faults.add(`${file} is ${(error as Error).message}`);
+    return undefined;
   }
-  return undefined;
+  const version = JSON.stringify(parsed?.manifest_version) ?? 'missing';
+  const odd =
+    version === '1'
+      ? misshapen(parsed, manifestShape, '').map(fault => `the manifest: ${fault}`)
+      : [`${file}: manifest_version is ${version}; this version of the tool reads manifests of version 1`];
+  for (const fault of odd) faults.add(fault);
+  return odd.length > 0 ? undefined : parsed!;
 }
 
 function twice(names: string[]): string[] {
@@ -681,8 +711,8 @@ function checkManifest(manifest: Manifest, faults: Faults) {
   for (const sha256 of texts) if (!ran.has(sha256)) fault(`the query ${sha256} ran on none of the databases`);
 
   const ids = new Set(databases.map(database => database.id));
-  for (const id of twice(databases.map(database => database.id))) fault(`${id} is listed twice`);
-  for (const id of excluded) if (ids.has(id)) fault(`${id} is excluded, and was asked for`);
+  for (const id of twice([...databases.map(database => database.id), ...excluded]))
+    fault(`${id} stands twice among the databases that were asked for and those that were excluded`);
   for (const [i, { account, region, id }] of databases.entries()) {
     const next = databases[i + 1];
     if (next && isAfter([account, region, id], [next.account, next.region, next.id]))
@@ -722,7 +752,7 @@ function isAfter(keys: string[], next: string[]): boolean {
 /** A database that was asked for: the fields that its rows begin with, and what is found of it in the CSV. */
 type Asked = {
   database: ManifestDatabase;
-  server: string[];
+  begin: string[];
   rows: number;
   incomplete: number;
   administrators: Set<string>;
@@ -742,20 +772,10 @@ function checkFile(bytes: Buffer, manifest: Manifest, format: Format, faults: Fa
   const asked = new Map<string, Asked>();
   for (const database of databases) {
     const { account, account_name, region, id, engine, engine_version, host, port } = database;
-    const fields = [
-      report_id,
-      generated_at,
-      account,
-      account_name,
-      region,
-      id,
-      engine,
-      engine_version,
-      host,
-      `${port}`,
-    ];
-    const server = fields.map(field => csvField(field.toWellFormed()));
-    asked.set(id, { database, server, rows: 0, incomplete: 0, administrators: new Set() });
+    const run = [report_id, generated_at];
+    const server = [...run, account, account_name, region, id, engine, engine_version, host, `${port}`];
+    const begin = server.map(field => csvField(field.toWellFormed()));
+    asked.set(id, { database, begin, rows: 0, incomplete: 0, administrators: new Set() });
   }
   const sortColumns = [at.account_id, at.region, at.database_id, at.scope, at.principal, at.granted_through];
   let rows = -1;
@@ -780,20 +800,20 @@ function checkFile(bytes: Buffer, manifest: Manifest, format: Format, faults: Fa
     if (entry) checkRow(fields, entry, format, fault);
     else fault(`${quote(id)} was not asked for${excluded.includes(id) ? ': the filter left it out' : ''}`);
   }
-  checkCounts([...asked.values()], rows, manifest, faults);
+  checkCounts([...asked.values()], Math.max(0, rows), manifest, faults);
 }
 
 /** What each result of a database lets its rows be. */
 const rowResults = { admin: ['admin'], none: ['none'], failed: ['failed'], incomplete: ['admin', 'incomplete'] };
 
 function checkRow(fields: string[], asked: Asked, { columns, csvField, at }: Format, fault: (what: string) => void) {
-  const { database, server } = asked;
+  const { database, begin } = asked;
   const { id } = database;
   const mustBe = (said: string, i: number) => {
     const whose = i < at.account_id ? '' : ` of ${id}`;
     if (csvField(fields[i]!) !== said) fault(`${columns[i]}${whose} is ${quote(fields[i]!)}, not ${said || '""'}`);
   };
-  for (const [i, said] of server.entries()) mustBe(said, i);
+  for (const [i, said] of begin.entries()) mustBe(said, i);
   asked.collected_at ??= csvField(fields[at.collected_at]!);
   mustBe(asked.collected_at, at.collected_at);
   const result = fields[at.result]!;
@@ -808,7 +828,7 @@ function checkRow(fields: string[], asked: Asked, { columns, csvField, at }: For
   mustBe(csvField(database.detail.toWellFormed()), at.detail);
 }
 
-function checkCounts(asked: Asked[], rows: number, { totals }: Manifest, faults: Faults) {
+function checkCounts(asked: Asked[], allRows: number, { totals }: Manifest, faults: Faults) {
   for (const { database, rows, incomplete, administrators } of asked) {
     const { id, result } = database;
     if (rows === 0) faults.add(`${id} was asked for and is not in the report`);
@@ -820,7 +840,7 @@ function checkCounts(asked: Asked[], rows: number, { totals }: Manifest, faults:
     if (rows > 0 && !agrees(database.administrators, administrators))
       faults.add(`${id} has ${administrators.size} administrators, the manifest says ${database.administrators}`);
   }
-  if (rows !== totals.rows) faults.add(`the report has ${Math.max(0, rows)} rows, the manifest says ${totals.rows}`);
+  if (allRows !== totals.rows) faults.add(`the report has ${allRows} rows, the manifest says ${totals.rows}`);
 }
 
 /** `=x` and `'=x` are two names and look alike in the CSV: each that looks so may stand for both. */
@@ -841,6 +861,7 @@ async function verify(file: string): Promise<number> {
       ...filter.databases.map(id => `--database ${id}`),
     ];
     const unread = manifest.databases.filter(({ result }) => result === 'incomplete' || result === 'failed');
+    const unchecked = manifest.databases.filter(({ tls }) => tls !== 'verify');
     const facts = {
       report: `${report_id}, generated ${manifest.generated_at}, finished ${manifest.finished_at}`,
       tool: `version ${manifest.tool_version}, for the control ${manifest.control}`,
@@ -850,6 +871,7 @@ async function verify(file: string): Promise<number> {
       file: `${report.bytes} bytes, SHA-256 ${report.sha256}`,
       databases: `${totals.databases} asked for, each present: ${totals.covered} covered, ${totals.incomplete} incomplete, ${totals.failed} failed`,
       ...(unread.length > 0 && { 'not in full': unread.map(({ id, result }) => `${id} (${result})`).join(', ') }),
+      ...(unchecked.length > 0 && { 'tls not checked': unchecked.map(({ id, tls }) => `${id} (${tls})`).join(', ') }),
       rows: `${totals.rows}, each of this run and of a database that was asked for, in order`,
       administrators: `${totals.administrators} (distinct database, scope and principal)`,
       queries: `${manifest.queries.length}, the text of each with its SHA-256`,
@@ -1176,8 +1198,9 @@ async function main(argv: string[]): Promise<number> {
 async function report(command: Extract<Command, { command: 'local' | 'remote' }>): Promise<number> {
   const { env } = process;
   if (command.profile) env.AWS_PROFILE = command.profile;
-  const region = command.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION; // the SDK for JavaScript ignores the latter
+  const region = command.region || env.AWS_REGION || env.AWS_DEFAULT_REGION; // the SDK for JavaScript ignores the latter
   if (region) env.AWS_REGION = region;
+  else delete env.AWS_REGION; // an empty one hides the profile's
   const reportId = randomUUID();
   const startedAt = now();
   const show = makeProgress(command.quiet);
@@ -1198,6 +1221,10 @@ async function report(command: Extract<Command, { command: 'local' | 'remote' }>
       : runRemote(command, reportId, show, run));
     show.end();
     process.stdout.write(command.json ? `${JSON.stringify(outcome.summary)}\n` : summaryText(outcome));
+    if (outcome.undelivered) {
+      process.stderr.write(`${outcome.undelivered.split('\n').map(tame).join('\n')}\n`);
+      return 1;
+    }
     return outcome.summary.status === 'complete' ? 0 : 3;
   } catch (error) {
     show.end();

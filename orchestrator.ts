@@ -7,7 +7,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { LambdaClient } from '@aws-sdk/client-lambda';
+import type { InvokeCommandOutput, LambdaClient } from '@aws-sdk/client-lambda';
 import type { S3Client } from '@aws-sdk/client-s3';
 import {
   backoff,
@@ -334,6 +334,7 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
 
   const spool = makeSpool(partial('rows'));
   try {
+    const texts = new Map<string, Query>(); // all that came, and those that ran on some database
     const queries = new Map<string, Query>();
     const entries = new Map<string, ManifestDatabase>();
     const waiting = new Map(chosen.map(database => [database.id, database]));
@@ -341,11 +342,15 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
       const database = waiting.get(given.id);
       if (!database) return; // answered already, or after the end
       waiting.delete(given.id);
-      const result = sound(given, database);
+      for (const query of origin.queries) {
+        if (!texts.has(query.sha256) && createHash('sha256').update(query.text).digest('hex') === query.sha256)
+          texts.set(query.sha256, query);
+      }
+      const result = sound(given, database, texts);
       const rows = reportRows(result);
       const isAdmin = rows.filter(row => row.result === 'admin');
       spool.add(database.id, csvLines(request.reportId, generatedAt, database, result, rows));
-      for (const query of origin.queries) if (result.queries.includes(query.sha256)) queries.set(query.sha256, query);
+      for (const sha256 of result.queries) queries.set(sha256, texts.get(sha256)!);
       entries.set(database.id, {
         id: database.id,
         account: database.account,
@@ -419,7 +424,7 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
       report: { location: report, bytes: csv.bytes, sha256: csv.sha256 },
     };
     const manifestBytes = `${JSON.stringify(manifest, null, 2)}\n`;
-    fs.writeFileSync(partial('manifest'), manifestBytes);
+    fs.writeFileSync(partial('manifest'), manifestBytes, { flag: 'wx', mode: 0o600, flush: true });
     await surroundings.put(
       partial('manifest'),
       manifestLocation,
@@ -453,26 +458,41 @@ export function summarize(manifest: Manifest, location: string): Summary {
   };
 }
 
-/** A result as it may be believed: a worker of another version may answer in another shape, and must not be read as "nobody". */
-function sound(given: DatabaseResult, database: Database): DatabaseResult {
+/**
+ * A result as it may be believed: a worker of another version may answer in another shape, and must not be read as "nobody".
+ * Texts are made well-formed, as the CSV will have them: half of a character sorts, and tells two names apart, in memory only.
+ */
+function sound(given: DatabaseResult, database: Database, texts: Map<string, Query>): DatabaseResult {
   const odd = (what: string) =>
     failed(database, `the worker answered ${what}: deploy this version of it in account ${database.account}`);
+  const asText = (value: unknown) => String(value ?? '').toWellFormed();
   if (!['admin', 'none', 'incomplete', 'failed'].includes(given.result))
     return odd(`with the result ${JSON.stringify(given.result)}`);
   if (!Array.isArray(given.rows) || !given.rows.every(isObject)) return odd('without rows');
   if (given.result === 'admin' && given.rows.length === 0) return odd('"admin" and named nobody');
   if (given.result === 'none' && given.rows.length > 0) return odd('"none" and named somebody');
   const rows = given.rows.map(
-    row => Object.fromEntries(rowColumns.map(column => [column, String(row[column] ?? '')])) as Row,
+    row => Object.fromEntries(rowColumns.map(column => [column, asText(row[column])])) as Row,
   );
   if (rows.some(row => row.result !== 'admin' && row.result !== 'incomplete'))
     return odd('with a row that is neither an administrator nor incomplete');
+  // What was read is kept, and never counts as read in full.
+  const partly = rows.length > 0 && (given.result === 'failed' || rows.some(row => row.result === 'incomplete'));
+  const queries: unknown[] = Array.isArray(given.queries) ? given.queries : [];
   return {
-    ...failed(database, ''),
-    ...given,
-    detail: oneLine(String(given.detail ?? '')),
+    id: database.id,
+    result: partly ? 'incomplete' : given.result,
+    detail: oneLine(asText(given.detail)).toWellFormed(),
     rows,
-    queries: Array.isArray(given.queries) ? given.queries : [],
+    engine: ['mysql', 'mariadb', 'mssql'].includes(given.engine) ? given.engine : database.engine,
+    engine_version: asText(given.engine_version),
+    server_name: asText(given.server_name),
+    server_id: asText(given.server_id),
+    collected_at: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(given.collected_at)
+      ? given.collected_at
+      : isoSeconds(new Date()),
+    duration_ms: Math.max(0, Math.round(Number(given.duration_ms)) || 0),
+    queries: (queries as string[]).filter(sha256 => texts.has(sha256)), // one without its text is no evidence
   };
 }
 
@@ -636,7 +656,12 @@ export function localSurroundings(inventoryFile: string, out: string, collect: S
     folder: out,
     location: name => path.join(out, name),
     put: async (file, location) => {
-      fs.linkSync(file, location); // fails where the name is taken, as a rename would not
+      try {
+        fs.linkSync(file, location); // fails where the name is taken, as a rename would not
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+        fs.copyFileSync(file, location, fs.constants.COPYFILE_EXCL); // a file system without links
+      }
     },
   };
 }
@@ -688,9 +713,10 @@ async function buffered(event: unknown, context: LambdaContext): Promise<string>
   return lines;
 }
 
-const { awslambda } = globalThis as { awslambda?: Awslambda };
+// The SDK makes an empty `awslambda` everywhere: its mere presence says nothing.
+const { awslambda } = globalThis as { awslambda?: Partial<Awslambda> };
 /** Lambda's entry: `{reportId, requestedBy, accounts?, databases?}`; its answer is streamed where Lambda can. */
-export const handler = awslambda ? awslambda.streamifyResponse(streamed) : buffered;
+export const handler = awslambda?.streamifyResponse?.(streamed) ?? buffered;
 
 function checkRequest(event: unknown): Request {
   const names = (value: unknown, pattern: RegExp) =>
@@ -714,7 +740,7 @@ async function lambdaSurroundings(request: Request, context: LambdaContext): Pro
     return value;
   };
   const remaining = context.getRemainingTimeInMillis();
-  const stop = Date.now() + remaining - Math.min(60_000, remaining / 3);
+  const stop = Date.now() + remaining - Math.min(60_000, Math.ceil(remaining / 3)); // timers take whole milliseconds
   const inventory = setting('INVENTORY');
   const bucket = setting('REPORT_BUCKET');
   const prefix = process.env.REPORT_PREFIX || 'reports/';
@@ -861,6 +887,9 @@ const batchLimits = {
 
 type Batch = { arn: string; databases: Database[]; attempt: number };
 
+/** One invocation, when there is a place for it; the payload is made, and its time begins, only then. */
+type Invoke = (arn: string, payload: () => object, ms: () => number) => Promise<InvokeCommandOutput>;
+
 /** Invokes each database's worker, by its whole ARN and in its region, and hands over every result that comes back. */
 async function invokeWorkers(
   reportId: string,
@@ -876,45 +905,34 @@ async function invokeWorkers(
   for (const [arn, list] of Map.groupBy(databases, arnOf)) {
     if (ownArn === arn || ownArn.startsWith(`${arn}:`))
       throw new Error(`the inventory names the orchestrator itself as a worker: ${arn}`);
-    const batches: Batch[] = [];
-    for (let first = 0; first < list.length; first += batchLimits.databases) {
-      batches.push({ arn, databases: list.slice(first, first + batchLimits.databases), attempt: 1 });
-    }
-    queues.set(arn, batches);
+    queues.set(
+      arn,
+      inParts(list, batchLimits.databases).map(part => ({ arn, databases: part, attempt: 1 })),
+    );
   }
   const clients = new Map<string, Promise<LambdaClient>>();
-  const clientOf = (arn: string) => {
-    const region = arn.split(':')[3]!;
-    let client = clients.get(region);
-    if (!client) {
-      client = import('@aws-sdk/client-lambda').then(
-        ({ LambdaClient }) =>
-          new LambdaClient({
-            region,
-            maxAttempts: 1, // an invocation that was cut may still run: what is safe to repeat is decided below
-            requestHandler: {
-              connectionTimeout: 5_000,
-              requestTimeout: 0,
-              httpsAgent: { maxSockets: 2 * batchLimits.invocations },
-            },
-          }),
-      );
-      clients.set(region, client);
-    }
+  const clientOf = (region: string) => {
+    const client = clients.get(region) ?? makeLambdaClient(region);
+    clients.set(region, client);
     return client;
   };
   const places = { free: batchLimits.invocations, waiting: [] as (() => void)[] };
+  const invoke: Invoke = async (arn, payload, ms) => {
+    if (places.free === 0) await new Promise<void>(resolve => places.waiting.push(resolve));
+    else places.free--;
+    try {
+      const { InvokeCommand } = await import('@aws-sdk/client-lambda');
+      const command = new InvokeCommand({ FunctionName: arn, Payload: JSON.stringify(payload()) });
+      return await (await clientOf(arn.split(':')[3]!)).send(command, { abortSignal: AbortSignal.timeout(ms()) });
+    } finally {
+      const next = places.waiting.shift();
+      if (next) next();
+      else places.free++;
+    }
+  };
   const lane = async (queue: Batch[]) => {
     for (let batch = queue.shift(); batch; batch = queue.shift()) {
-      if (places.free === 0) await new Promise<void>(resolve => places.waiting.push(resolve));
-      else places.free--;
-      try {
-        queue.push(...(await invokeBatch(reportId, batch, await clientOf(batch.arn), done, stop)));
-      } finally {
-        const next = places.waiting.shift();
-        if (next) next();
-        else places.free++;
-      }
+      queue.push(...(await invokeBatch(reportId, batch, invoke, done, stop)));
     }
   };
   await Promise.all(
@@ -922,28 +940,45 @@ async function invokeWorkers(
   );
 }
 
+async function makeLambdaClient(region: string): Promise<LambdaClient> {
+  const { LambdaClient } = await import('@aws-sdk/client-lambda');
+  return new LambdaClient({
+    region,
+    maxAttempts: 1, // an invocation that was cut may still run: what is safe to repeat is decided below
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: 0,
+      httpsAgent: { maxSockets: 2 * batchLimits.invocations },
+    },
+  });
+}
+
+function inParts<T>(list: T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, n) => list.slice(n * size, (n + 1) * size));
+}
+
 /** One invocation, again where it serves; resolves with the batches that are to be asked for anew. */
 async function invokeBatch(
   reportId: string,
   batch: Batch,
-  client: LambdaClient,
+  invoke: Invoke,
   done: (result: DatabaseResult, origin: Origin) => void,
   stop: number,
 ): Promise<Batch[]> {
   const { arn, databases, attempt } = batch;
-  const { InvokeCommand } = await import('@aws-sdk/client-lambda');
   const giveUp = (why: string) => {
     for (const database of databases) done(failed(database, why), { version: '', queries: [], attempts: attempt });
     return [];
   };
   const first = Date.now();
   for (let tries = 0; ; tries++) {
-    const deadline = Math.min(Date.now() + batchLimits.worker, stop);
     let why: string;
     try {
-      const output = await client.send(
-        new InvokeCommand({ FunctionName: arn, Payload: JSON.stringify({ reportId, databases, deadline }) }),
-        { abortSignal: AbortSignal.timeout(Math.max(1, deadline - Date.now() + 15_000)) },
+      const deadline = () => Math.min(Date.now() + batchLimits.worker, stop);
+      const output = await invoke(
+        arn,
+        () => ({ reportId, databases, deadline: deadline() }),
+        () => Math.max(1, deadline() - Date.now() + 15_000),
       );
       const payload = Buffer.from(output.Payload ?? []).toString('utf8');
       if (output.FunctionError) why = `the worker ${arn} failed: ${oneLine(payload, 300)}`;
@@ -967,14 +1002,13 @@ async function invokeBatch(
         continue;
       }
     }
-    // A crash, a time-out or a cut answer: again, in halves, so that a database that brings a worker down costs only itself.
+    // A crash, a time-out or a cut answer: again, in parts and at last each alone, so that a database that brings a worker
+    // down costs only itself.
     if (attempt >= batchLimits.attempts || Date.now() + 5_000 > stop)
       return giveUp(`${why}; asked for ${attempt} times`);
     await pause(backoff(attempt));
-    const half = Math.ceil(databases.length / 2);
-    return [databases.slice(0, half), databases.slice(half)]
-      .filter(part => part.length > 0)
-      .map(part => ({ arn, databases: part, attempt: attempt + 1 }));
+    const size = attempt + 1 === batchLimits.attempts ? 1 : Math.floor(Math.sqrt(databases.length));
+    return inParts(databases, size).map(part => ({ arn, databases: part, attempt: attempt + 1 }));
   }
 }
 

@@ -199,15 +199,16 @@ export async function collect(
 /** Places for work at the same time. A database in a slow connect lends its place to another and takes one again later. */
 function makePlaces(count: number) {
   const waiting: (() => void)[] = [];
+  const returning: (() => void)[] = []; // connected: their time runs, so they go first
   let free = count;
   let slow = 0;
-  const take = () => {
-    if (free === 0) return new Promise<void>(resolve => waiting.push(resolve));
+  const take = (queue = waiting) => {
+    if (free === 0) return new Promise<void>(resolve => queue.push(resolve));
     free--;
     return Promise.resolve();
   };
   const give = () => {
-    const next = waiting.shift();
+    const next = returning.shift() ?? waiting.shift();
     if (next) next();
     else free++;
   };
@@ -230,7 +231,7 @@ function makePlaces(count: number) {
           clearTimeout(timer);
           if (!held) {
             slow--;
-            if (!left) await take();
+            if (!left) await take(returning);
             if (left) give();
             else held = true;
           }
@@ -384,6 +385,7 @@ function oneRowPerChain(rows: Row[]): Row[] {
     const privileges = new Set([...twin.privileges.split('; '), ...row.privileges.split('; ')].filter(Boolean));
     twin.privileges = [...privileges].sort().join('; ');
     if (row.can_grant === 'yes') twin.can_grant = 'yes';
+    if (row.enabled === 'yes') twin.enabled = 'yes';
     if (row.detail && !twin.detail.includes(row.detail))
       twin.detail = twin.detail ? `${twin.detail}; ${row.detail}` : row.detail;
   }
@@ -616,8 +618,9 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
   const { database } = open;
   const { default: mysql } = await import('mysql2');
   const ssl = { verify: () => authorities(credential.ca), trust: () => trusting, off: () => undefined }[database.tls];
+  const socket = net.connect({ host: database.host, port: database.port, noDelay: true, keepAlive: true });
   const connection = mysql.createConnection({
-    stream: () => net.connect({ host: database.host, port: database.port, noDelay: true, keepAlive: true }),
+    stream: () => socket,
     host: checkedName(database.host),
     port: database.port,
     user: credential.username,
@@ -628,6 +631,7 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
     connectAttributes: { program_name: 'db-admin-report' },
     flags: ['-LOCAL_FILES'],
     disableEval: true,
+    maxPreparedStatements: 1, // the driver makes room for all at once
     rowsAsArray: true,
     dateStrings: true,
     supportBigNumbers: true,
@@ -635,7 +639,10 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
   });
   let failQuery: (error: Error) => void = () => {};
   connection.on('error', error => failQuery(error)); // a connection that breaks says so here, not to the query
-  open.destroy.add(() => connection.destroy());
+  open.destroy.add(() => {
+    connection.destroy(); // ends the stream only
+    socket.destroy();
+  });
   await within(
     new Promise<void>((resolve, reject) =>
       connection.connect(error => (error ? reject(withTlsCode(error)) : resolve())),
@@ -670,10 +677,11 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
         'a query',
       ),
     close: async () => {
-      const closed = new Promise<void>(resolve => connection.once('end', () => resolve()));
-      connection.end();
-      await within(closed, seconds, 'the end of the connection').catch(() => {});
-      connection.destroy();
+      connection.end(); // says goodbye at once, so that the server does not count an aborted client
+      connection.destroy(); // ends the stream
+      open.destroy.clear();
+      const late = setTimeout(() => socket.destroy(), seconds);
+      socket.once('close', () => clearTimeout(late));
     },
   };
 }
@@ -747,7 +755,9 @@ async function readMysql(open: Open, session: Session): Promise<{ server: Server
       sql = shorter;
       if (missing.some(row => row.detail.includes(`mysql.${table} `))) continue;
       const [own] = await session.run('SELECT CURRENT_USER()');
-      const grantee = String(own?.rows[0]?.[0]).replace(/^(.*)@(.*?)$/s, "'$1'@'$2'");
+      const grantee = String(own?.rows[0]?.[0])
+        .replaceAll("'", "''")
+        .replace(/^(.*)@(.*?)$/s, "'$1'@'$2'");
       missing.push(
         incomplete('server', `mysql.${table} may not be read: GRANT SELECT ON mysql.${table} TO ${grantee}`),
       );
@@ -758,8 +768,10 @@ async function readMysql(open: Open, session: Session): Promise<{ server: Server
 /** Roles that the auditor was granted but that are not active by default. MariaDB has one active at a time: the first with which the query runs stays. */
 async function activateRoles(session: Session, mariadb: boolean, sql: string): Promise<boolean> {
   if (!mariadb) {
-    await session.run('SET ROLE ALL');
-    return true;
+    return session.run('SET ROLE ALL').then(
+      () => true,
+      () => false, // MySQL 5.7 has no roles
+    );
   }
   const [roles] = await session.run('SELECT ROLE_NAME FROM information_schema.APPLICABLE_ROLES');
   for (const [role] of roles!.rows) {
@@ -792,7 +804,7 @@ async function openMssql(open: Open, credential: Credential, limit: number): Pro
     async run(sql, parameters = {}) {
       for (;;) {
         const left = Math.min(limits.query, open.end - 2 * grace - Date.now());
-        if (left <= 0) throw new Error(`not read: the ${limits.database / seconds} s that a server may take were over`);
+        if (left <= 0) throw new Error('not read: the time that the server has was over');
         if (login.connection.closed) {
           if (again-- <= 0) throw new Error('not read: the server has ended the connection');
           login = await loginMssql(open, credential, Math.min(limits.connect[0]!, left));

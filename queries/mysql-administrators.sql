@@ -20,13 +20,13 @@
 WITH RECURSIVE
 
 -- Accounts -------------------------------------------------------------------------------------------------------------------------------------------
--- The key of an account is its name, user@host (no host holds an @). It is made utf8mb4_bin where it is read, and so compared byte by byte whatever the
+-- The key of an account is its name, user@host (no host holds an @). Names are made utf8mb4_bin where they are read, and so compared byte by byte whatever the
 -- connection's collation; hosts are made lower case, since the server takes them without regard to case.
 user_table AS (
   SELECT
-    CONCAT(CONVERT(User USING utf8mb4), '@', LOWER(CONVERT(Host USING utf8mb4))) COLLATE utf8mb4_bin AS name,
+    CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin AS name,
     CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin AS user_name,
-    LOWER(CONVERT(Host USING utf8mb4)) COLLATE utf8mb4_bin AS host_name,
+    CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin AS host_name,
     CONCAT_WS(',',
       IF(Alter_priv = 'Y', 'ALTER', NULL),
       IF(Create_priv = 'Y', 'CREATE', NULL),
@@ -62,8 +62,8 @@ user_table AS (
 ),
 role_edge AS (
   SELECT
-    CONCAT(CONVERT(FROM_USER USING utf8mb4), '@', LOWER(CONVERT(FROM_HOST USING utf8mb4))) COLLATE utf8mb4_bin AS role,
-    CONCAT(CONVERT(TO_USER USING utf8mb4), '@', LOWER(CONVERT(TO_HOST USING utf8mb4))) COLLATE utf8mb4_bin AS member,
+    CONVERT(CONCAT(FROM_USER, '@', LOWER(FROM_HOST)) USING utf8mb4) COLLATE utf8mb4_bin AS role,
+    CONVERT(CONCAT(TO_USER, '@', LOWER(TO_HOST)) USING utf8mb4) COLLATE utf8mb4_bin AS member,
     WITH_ADMIN_OPTION = 'Y' AS admin_option
   FROM mysql.role_edges
 ),
@@ -107,14 +107,16 @@ account AS (
 -- with every static privilege (their names have no _).
 in_force AS (
   SELECT
-    CONCAT(
-      CONVERT(SUBSTR(GRANTEE, 2, CHAR_LENGTH(GRANTEE) - CHAR_LENGTH(SUBSTRING_INDEX(GRANTEE, '''@''', -1)) - 4) USING utf8mb4), '@',
-      LOWER(CONVERT(TRIM(TRAILING '''' FROM SUBSTRING_INDEX(GRANTEE, '''@''', -1)) USING utf8mb4))
-    ) COLLATE utf8mb4_bin AS name,
+    CONVERT(CAST(CONCAT(SUBSTR(GRANTEE, 2, CHAR_LENGTH(GRANTEE) - tail - 3), '@', LOWER(SUBSTR(GRANTEE, -tail + 1, tail - 2))) AS CHAR(384))
+      USING utf8mb4) COLLATE utf8mb4_bin AS name,
     CONVERT(IF(is_option, 'GRANT OPTION', PRIVILEGE_TYPE) USING utf8mb4) COLLATE utf8mb4_bin AS privilege,
     IS_GRANTABLE = 'YES' AS grantable
-  FROM information_schema.USER_PRIVILEGES
-  JOIN (SELECT FALSE AS is_option UNION ALL SELECT TRUE) AS either ON NOT is_option OR (IS_GRANTABLE = 'YES' AND PRIVILEGE_TYPE NOT LIKE '%|_%' ESCAPE '|')
+  FROM (
+    SELECT GRANTEE, CHAR_LENGTH(SUBSTRING_INDEX(GRANTEE, '@', -1)) AS tail, PRIVILEGE_TYPE, IS_GRANTABLE
+    FROM information_schema.USER_PRIVILEGES
+  ) AS user_privilege
+  JOIN (SELECT FALSE AS is_option UNION ALL SELECT TRUE) AS either
+    ON NOT is_option OR (IS_GRANTABLE = 'YES' AND PRIVILEGE_TYPE NOT LIKE '%|_%' ESCAPE '|')
 ),
 global_right AS (
   SELECT
@@ -137,7 +139,7 @@ global_right AS (
     WHERE privileges <> ''
     UNION ALL
     SELECT
-      CONCAT(CONVERT(USER USING utf8mb4), '@', LOWER(CONVERT(HOST USING utf8mb4))) COLLATE utf8mb4_bin, CONVERT(PRIV USING utf8mb4) COLLATE utf8mb4_bin,
+      CONVERT(CONCAT(USER, '@', LOWER(HOST)) USING utf8mb4) COLLATE utf8mb4_bin, CONVERT(PRIV USING utf8mb4) COLLATE utf8mb4_bin,
       WITH_GRANT_OPTION = 'Y', TRUE, FALSE, FALSE
     FROM mysql.global_grants
     UNION ALL
@@ -148,8 +150,8 @@ global_right AS (
   HAVING NOT MAX(kept_out_of_mysql)
 ),
 
--- Grants on schemas, and on tables and columns of the schema mysql. The name of a schema in a grant is a pattern, in which a backslash (0x5C) takes the meaning
--- from % and _; with partial_revokes it is a plain name.
+-- Grants on schemas, and on tables and columns of the schema mysql. The name of a schema in a grant is a pattern, in which a backslash takes the meaning from
+-- % and _ (0x5C is a backslash, 0x5C25 and 0x5C5F are one before % and _); with partial_revokes it is a plain name.
 object_grant AS (
   SELECT
     object.*,
@@ -164,19 +166,20 @@ object_grant AS (
       grantee_user,
       grantee_host,
       first_wildcard,
-      IF(first_wildcard > 0 OR @@GLOBAL.partial_revokes, written, REPLACE(REPLACE(written, CONCAT(_utf8mb4 0x5C, '%'), '%'), CONCAT(_utf8mb4 0x5C, '_'), '_')) AS object_name,
+      IF(first_wildcard > 0 OR @@GLOBAL.partial_revokes, written, REPLACE(REPLACE(written, _utf8mb4 0x5C25, '%'), _utf8mb4 0x5C5F, '_')) AS object_name,
       '' AS column_name,
       -- An escape of its own, since the backslash is none under NO_BACKSLASH_ESCAPES.
       IF(@@GLOBAL.partial_revokes, written = 'mysql', 'mysql' LIKE REPLACE(REPLACE(written, '|', '||'), _utf8mb4 0x5C, '|') ESCAPE '|') AS covers_mysql,
       privileges,
       everything,
-      grantable
+      grantable,
+      in_tables
     FROM (
       SELECT
         CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin AS grantee_user,
-        LOWER(CONVERT(Host USING utf8mb4)) COLLATE utf8mb4_bin AS grantee_host,
+        CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin AS grantee_host,
         IF(@@lower_case_table_names = 0, CONVERT(Db USING utf8mb4), LOWER(CONVERT(Db USING utf8mb4))) COLLATE utf8mb4_bin AS written,
-        IF(@@GLOBAL.partial_revokes, 0, REGEXP_INSTR(REPLACE(REPLACE(CONVERT(Db USING utf8mb4), CONCAT(_utf8mb4 0x5C, '%'), 'xx'), CONCAT(_utf8mb4 0x5C, '_'), 'xx'), '[%_]')) AS first_wildcard,
+        IF(@@GLOBAL.partial_revokes, 0, REGEXP_INSTR(REPLACE(REPLACE(CONVERT(Db USING utf8mb4) COLLATE utf8mb4_bin, _utf8mb4 0x5C25, 'xx'), _utf8mb4 0x5C5F, 'xx'), '[%_]')) AS first_wildcard,
         CONCAT_WS(',',
           IF(Alter_priv = 'Y', 'ALTER', NULL),
           IF(Create_priv = 'Y', 'CREATE', NULL),
@@ -189,19 +192,51 @@ object_grant AS (
           Select_priv, Insert_priv, Update_priv, Delete_priv, Create_priv, Drop_priv, References_priv, Index_priv, Alter_priv, Create_tmp_table_priv, Lock_tables_priv,
           Create_view_priv, Show_view_priv, Create_routine_priv, Alter_routine_priv, Execute_priv, Event_priv, Trigger_priv
         ) AS everything,
-        Grant_priv = 'Y' AS grantable
+        Grant_priv = 'Y' AS grantable,
+        TRUE AS in_tables
       FROM mysql.db
+      UNION ALL
+      -- In force on the schema mysql, whatever the table says by now.
+      SELECT in_force_user, in_force_host, in_force_schema, IF(@@GLOBAL.partial_revokes, 0, REGEXP_INSTR(REPLACE(REPLACE(in_force_schema, _utf8mb4 0x5C25, 'xx'), _utf8mb4 0x5C5F, 'xx'), '[%_]')), privilege, FALSE, grantable, FALSE
+      FROM (
+        SELECT
+          CONVERT(CAST(SUBSTR(GRANTEE, 2, CHAR_LENGTH(GRANTEE) - tail - 3) AS CHAR(128)) USING utf8mb4) COLLATE utf8mb4_bin AS in_force_user,
+          CONVERT(CAST(LOWER(SUBSTR(GRANTEE, -tail + 1, tail - 2)) AS CHAR(255)) USING utf8mb4) COLLATE utf8mb4_bin AS in_force_host,
+          CONVERT(TABLE_SCHEMA USING utf8mb4) COLLATE utf8mb4_bin AS in_force_schema,
+          CONVERT(PRIVILEGE_TYPE USING utf8mb4) AS privilege,
+          IS_GRANTABLE = 'YES' AS grantable
+        FROM (
+          SELECT GRANTEE, CHAR_LENGTH(SUBSTRING_INDEX(GRANTEE, '@', -1)) AS tail, TABLE_SCHEMA, PRIVILEGE_TYPE, IS_GRANTABLE
+          FROM information_schema.SCHEMA_PRIVILEGES
+          WHERE 'mysql' LIKE TABLE_SCHEMA AND PRIVILEGE_TYPE IN ('ALTER', 'CREATE', 'DELETE', 'DROP', 'INSERT', 'UPDATE')
+        ) AS schema_privilege
+      ) AS in_force_on_mysql
+      WHERE NOT EXISTS (
+        SELECT 1
+        FROM mysql.db
+        WHERE CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin = in_force_user
+          AND CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin = in_force_host
+          AND IF(@@lower_case_table_names = 0, CONVERT(Db USING utf8mb4), LOWER(CONVERT(Db USING utf8mb4))) COLLATE utf8mb4_bin = in_force_schema
+          AND 'Y' = CASE privilege
+            WHEN 'ALTER' THEN Alter_priv
+            WHEN 'CREATE' THEN Create_priv
+            WHEN 'DELETE' THEN Delete_priv
+            WHEN 'DROP' THEN Drop_priv
+            WHEN 'INSERT' THEN Insert_priv
+            WHEN 'UPDATE' THEN Update_priv
+          END
+      )
     ) AS schema_grant
     UNION ALL
     SELECT
-      'table', CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin, LOWER(CONVERT(Host USING utf8mb4)) COLLATE utf8mb4_bin, 0, CONVERT(Table_name USING utf8mb4) COLLATE utf8mb4_bin, '',
-      FALSE, UPPER(CONVERT(Table_priv USING utf8mb4)), FALSE, FIND_IN_SET('Grant', Table_priv) > 0
+      'table', CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin, CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin, 0, CONVERT(Table_name USING utf8mb4) COLLATE utf8mb4_bin, '',
+      FALSE, UPPER(CONVERT(Table_priv USING utf8mb4)), FALSE, FIND_IN_SET('Grant', Table_priv) > 0, TRUE
     FROM mysql.tables_priv
     WHERE IF(@@lower_case_table_names = 0, Db, LOWER(Db)) = 'mysql'
     UNION ALL
     SELECT
-      'table', CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin, LOWER(CONVERT(Host USING utf8mb4)) COLLATE utf8mb4_bin, 0, CONVERT(Table_name USING utf8mb4) COLLATE utf8mb4_bin,
-      CONVERT(Column_name USING utf8mb4) COLLATE utf8mb4_bin, FALSE, UPPER(CONVERT(Column_priv USING utf8mb4)), FALSE, FALSE
+      'table', CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin, CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin, 0, CONVERT(Table_name USING utf8mb4) COLLATE utf8mb4_bin,
+      CONVERT(Column_name USING utf8mb4) COLLATE utf8mb4_bin, FALSE, UPPER(CONVERT(Column_priv USING utf8mb4)), FALSE, FALSE, TRUE
     FROM mysql.columns_priv
     WHERE IF(@@lower_case_table_names = 0, Db, LOWER(Db)) = 'mysql'
   ) AS object
@@ -212,9 +247,9 @@ governed AS (
   SELECT
     account.name,
     account.name = grantee AS own,
-    (account.name = grantee AND uses_roles AND (first_wildcard = 0 OR NOT names_mysql))
+    (account.name = grantee AND (is_role OR uses_roles) AND (first_wildcard = 0 OR NOT names_mysql))
       OR (NOT is_role AND specificity = MAX(IF(covers_mysql, specificity, 0)) OVER (PARTITION BY account.name)) AS decides_mysql,
-    (account.name = grantee AND uses_roles)
+    (account.name = grantee AND (is_role OR uses_roles))
       OR (NOT is_role AND specificity = MAX(specificity) OVER (PARTITION BY account.name, kind, object_name)) AS decides_object,
     object_grant.*
   FROM account
@@ -237,9 +272,15 @@ object_right AS (
     CASE WHEN kind = 'schema' THEN CONCAT(' ON ', object_name, '.*') ELSE CONCAT(IF(column_name = '', '', CONCAT(' (', column_name, ')')), ' ON mysql.', object_name) END AS on_object,
     reach,
     grantable,
+    in_tables,
     NULLIF(CONCAT_WS('; ',
+      IF(in_tables, NULL, CONCAT('in force, but no longer in the tables: ', privileges, ' ON ', object_name, '.*')),
       IF(first_wildcard > 0, CONCAT(object_name, ' is a pattern of schema names', IF(reach = 'mysql', ', which mysql matches', '')), NULL),
-      IF(own, NULL, IF(grantee_user = '', 'what is granted on a schema to the anonymous account holds for everybody from its hosts', CONCAT('what is granted to ', grantee, ' holds for this host too')))
+      CASE
+        WHEN own THEN NULL
+        WHEN grantee_user = '' THEN 'granted to the anonymous account, whose schema grants hold for everybody from its hosts'
+        ELSE 'granted to the same user from more hosts, which holds for this one too'
+      END
     ), '') AS note
   FROM (
     SELECT
@@ -267,14 +308,14 @@ direct_right AS (
     'TABLE_ENCRYPTION_ADMIN', 'TP_CONNECTION_ADMIN', 'TRANSACTION_GTID_TAG', 'XA_RECOVER_ADMIN'
   )
   UNION ALL
-  SELECT name, via, scope, CONCAT(held.privilege, on_object), grantable, TRUE, note
+  SELECT name, via, scope, CONCAT(held.privilege, on_object), grantable, in_tables, note
   FROM object_right
   JOIN JSON_TABLE(CONCAT('["', REPLACE(privileges, ',', '","'), '"]'), '$[*]' COLUMNS (privilege VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) AS held
   -- tables_priv and columns_priv have other words too, that write nothing.
   WHERE reach <> 'table' OR held.privilege IN ('ALTER', 'DELETE', 'DROP', 'INSERT', 'UPDATE')
   UNION ALL
   SELECT
-    CONCAT(CONVERT(User USING utf8mb4), '@', LOWER(CONVERT(Host USING utf8mb4))) COLLATE utf8mb4_bin, '', 'server', 'PROXY ON @', With_grant > 0, TRUE,
+    CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin, '', 'server', 'PROXY ON @', With_grant > 0, TRUE,
     'becomes any account that its login plugin names'
   FROM mysql.proxies_priv
   WHERE Proxied_user = '' AND Proxied_host = ''
@@ -283,43 +324,58 @@ direct_right AS (
 -- Roles and proxies: from those who hold a right down to those who get it ------------------------------------------------------------------------------
 -- A member may activate every role granted to it and all that is granted to those, default or not; everybody who logs in, the mandatory ones; a proxy becomes the other account.
 step AS (
-  SELECT way.*, COUNT(*) OVER (PARTITION BY to_name) AS alternatives
-  FROM (
-    SELECT role AS from_name, member AS to_name, 'role' AS kind, admin_option AS may_grant
-    FROM role_edge
-    UNION ALL
-    SELECT mandatory_role.role, name, 'mandatory', FALSE
-    FROM mandatory_role
-    JOIN user_table ON NOT (locked AND expired AND hash = '')
-    UNION ALL
-    SELECT
-      CONCAT(CONVERT(Proxied_user USING utf8mb4), '@', LOWER(CONVERT(Proxied_host USING utf8mb4))) COLLATE utf8mb4_bin,
-      CONCAT(CONVERT(User USING utf8mb4), '@', LOWER(CONVERT(Host USING utf8mb4))) COLLATE utf8mb4_bin, 'proxy', With_grant > 0
-    FROM mysql.proxies_priv
-  ) AS way
-),
--- Where the roles on a chain have more than 1,000 alternatives to it in all, or it is 100 roles long, it ends in a row without a name, which becomes an "incomplete" one.
-chain AS (
   SELECT
-    name, via, scope, privilege, grantable, in_tables, note, CAST('' AS CHAR(9)) AS kind, CAST(CONCAT(',', HEX(name), ',') AS CHAR(60000)) AS path,
-    CAST('' AS CHAR(30000)) COLLATE utf8mb4_bin AS granted_through, CAST('' AS CHAR(300)) COLLATE utf8mb4_bin AS proxied, 1 AS alternatives, 0 AS length
-  FROM direct_right
+    role AS from_name,
+    member AS to_name,
+    'role' AS kind,
+    admin_option AS may_grant,
+    -- Of a role, how many it is a member of: so many ways lead through it.
+    IF(member IN (SELECT role FROM role_edge), COUNT(*) OVER (PARTITION BY member), 1) AS ways
+  FROM role_edge
+  UNION ALL
+  SELECT mandatory_role.role, name, 'mandatory', FALSE, 1
+  FROM mandatory_role
+  JOIN user_table ON NOT (locked AND expired AND hash = '')
   UNION ALL
   SELECT
-    IF(chain.alternatives * step.alternatives > 1000 OR chain.length = 100, NULL, step.to_name), chain.via, chain.scope, chain.privilege,
+    CONVERT(CONCAT(Proxied_user, '@', LOWER(Proxied_host)) USING utf8mb4) COLLATE utf8mb4_bin, CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin,
+    'proxy', With_grant > 0, 1
+  FROM mysql.proxies_priv
+),
+holder AS (
+  SELECT
+    name,
+    via,
+    scope,
+    GROUP_CONCAT(DISTINCT privilege ORDER BY privilege SEPARATOR '; ') AS privileges,
+    MAX(grantable) AS grantable,
+    MAX(in_tables) AS in_tables,
+    GROUP_CONCAT(DISTINCT note ORDER BY note SEPARATOR '; ') AS note
+  FROM direct_right
+  GROUP BY name, via, scope
+),
+-- A chain that could take more than 10,000 ways, or is 100 roles long, ends in a row without a name, which becomes an "incomplete" one.
+chain AS (
+  SELECT
+    name, via, scope, privileges, grantable, in_tables, note, CAST('' AS CHAR(9)) AS kind, CAST(CONCAT(',', HEX(name), ',') AS CHAR(60000)) AS path,
+    CAST('' AS CHAR(30000)) COLLATE utf8mb4_bin AS granted_through, CAST('' AS CHAR(400)) COLLATE utf8mb4_bin AS proxied, 1 AS ways, 0 AS length
+  FROM holder
+  UNION ALL
+  SELECT
+    IF(chain.ways * step.ways > 10000 OR chain.length = 100, NULL, step.to_name), chain.via, chain.scope, chain.privileges,
     IF(step.kind = 'proxy', step.may_grant, chain.grantable OR step.may_grant), chain.in_tables, chain.note, step.kind, CONCAT(chain.path, HEX(step.to_name), ','),
-    CONCAT(chain.name, IF(chain.granted_through = '', '', ' > '), chain.granted_through), IF(step.kind = 'proxy', chain.name, ''),
-    LEAST(chain.alternatives * step.alternatives, 1001), chain.length + 1
+    CONCAT(chain.name, IF(chain.granted_through = '', '', ' > '), chain.granted_through), IF(step.kind = 'proxy', chain.name, ''), chain.ways * step.ways, chain.length + 1
   FROM chain
   JOIN step ON step.from_name = chain.name
-  WHERE via = '' AND chain.kind <> 'proxy' AND (chain.kind <> 'mandatory' OR step.kind = 'proxy') AND LOCATE(CONCAT(',', HEX(step.to_name), ','), chain.path) = 0
+  WHERE chain.via = '' AND chain.kind <> 'proxy' AND (chain.kind <> 'mandatory' OR step.kind = 'proxy') AND LOCATE(CONCAT(',', HEX(step.to_name), ','), chain.path) = 0
 ),
 administrator AS (
   SELECT
     name,
     scope,
     granted_through,
-    GROUP_CONCAT(DISTINCT privilege ORDER BY privilege SEPARATOR '; ') AS privileges,
+    -- What comes by one path is one holder's, and the same each time; a proxy may become several.
+    IF(kind = 'proxy', GROUP_CONCAT(DISTINCT CONCAT('PROXY ON ', proxied) ORDER BY proxied SEPARATOR '; '), MAX(privileges)) AS privileges,
     MAX(grantable) AS grantable,
     MAX(in_tables) AS in_tables,
     GROUP_CONCAT(DISTINCT note ORDER BY note SEPARATOR '; ') AS notes
@@ -328,9 +384,11 @@ administrator AS (
       name,
       scope,
       CASE WHEN name IS NULL OR kind = 'proxy' THEN '' WHEN via <> '' THEN via ELSE granted_through END AS granted_through,
-      -- Two accounts' names can look alike joined; what tells one chain from another is its path.
+      -- Names joined can look alike; what tells one chain from another is its path.
       IF(name IS NULL OR kind = 'proxy' OR granted_through = '', via, path) AS path,
-      IF(kind = 'proxy', CONCAT('PROXY ON ', proxied), privilege) AS privilege,
+      IF(kind = 'proxy', kind, '') AS kind,
+      privileges,
+      proxied,
       grantable,
       in_tables,
       CASE kind
@@ -340,7 +398,7 @@ administrator AS (
       END AS note
     FROM chain
   ) AS attained
-  GROUP BY name, scope, granted_through, path
+  GROUP BY name, scope, granted_through, path, kind
 )
 
 SELECT /*+ SET_VAR(sql_mode = 0) SET_VAR(group_concat_max_len = 16777216) SET_VAR(cte_max_recursion_depth = 100000) SET_VAR(sql_big_selects = 1) */
@@ -359,7 +417,7 @@ SELECT /*+ SET_VAR(sql_mode = 0) SET_VAR(group_concat_max_len = 16777216) SET_VA
     WHEN unusable THEN 'no'
     ELSE 'yes'
   END AS enabled,
-  IF(is_role, '', plugin) AS authentication,
+  IF(is_role, '', CONCAT_WS(' and ', plugin, attributes->>'$.multi_factor_authentication[0].plugin', attributes->>'$.multi_factor_authentication[1].plugin')) AS authentication,
   '' AS created_at,
   IF(is_role, '', changed_at) AS password_changed_at,
   IF(administrator.name IS NULL, 'the roles are too entangled to follow every chain of them: some administrators may be missing, and chains of those that are listed', CONCAT_WS('; ',
@@ -372,7 +430,7 @@ SELECT /*+ SET_VAR(sql_mode = 0) SET_VAR(group_concat_max_len = 16777216) SET_VA
     END,
     IF(granted_to_others AND NOT is_role, 'an account that others hold as a role', NULL),
     IF(locked AND NOT is_role, 'locked', NULL),
-    IF(expired AND NOT is_role, 'its password has expired and must be changed at the next login', NULL),
+    IF(expired AND NOT locked AND NOT is_role, 'its password has expired and must be changed at the next login', NULL),
     CASE
       WHEN account.name IS NULL THEN 'in force, but no longer in mysql.user'
       WHEN plugin IS NULL THEN 'mysql.user was not shown: whether it can log in is not known'
@@ -410,7 +468,7 @@ SELECT
   CONCAT('mysql.user lacks ', CURRENT_USER(), ', who asks: the tables are not what the server enforces; run FLUSH PRIVILEGES')
 FROM DUAL
 WHERE CURRENT_USER() <> 'skip-grants user@skip-grants host'
-  AND (SELECT MAX(plugin IS NOT NULL) AND NOT MAX(CONCAT(CONVERT(User USING utf8mb4), '@', Host) = CURRENT_USER()) FROM mysql.user)
+  AND (SELECT MAX(plugin IS NOT NULL) AND NOT MAX(CONCAT(User, '@', Host) = CURRENT_USER()) FROM mysql.user)
 
 -- A server-wide sql_select_limit would cut the list without a word; a LIMIT of the statement's own is stronger.
 LIMIT 18446744073709551615

@@ -453,6 +453,7 @@ export async function startAws({ parametersPerSecond = 40 } = {}) {
     return fault;
   }
 
+  server.keepAliveTimeout = 20_000; // about AWS's own
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 

@@ -4,9 +4,11 @@
  * Each returns `{port, log, stop}`: `log` tells what clients did, `stop` leaves no open handle.
  */
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import tls from 'node:tls';
 
 /** What a client did, in order. `client` counts connections from 1. */
@@ -71,6 +73,37 @@ export async function refusing(): Promise<FaultServer> {
   const server = await serve(() => {});
   await server.stop();
   return { ...server, stop: async () => {} };
+}
+
+/**
+ * Drops the packets of a connect, as a security group does: its queue of connections is short and full, and nobody takes one
+ * from it. In a process of its own, since Node accepts whenever it is not busy.
+ */
+export async function dropping(): Promise<FaultServer> {
+  const blocked = `const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+    require('node:fs').writeSync(1, String(server.address().port));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  });`;
+  const child = spawn(process.execPath, ['-e', blocked], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [digits] = await once(child.stdout, 'data');
+  const port = Number(digits);
+  const waiting: net.Socket[] = [];
+  for (let full = false; !full; ) {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+    waiting.push(socket);
+    full = await Promise.race([once(socket, 'connect').then(() => false), pause(250).then(() => true)]);
+    if (waiting.length > 100) throw new Error('this system takes any number of connections');
+  }
+  return {
+    port,
+    log: [],
+    async stop() {
+      for (const socket of waiting) socket.destroy();
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
 }
 
 /** Accepts and resets at once. */

@@ -34,7 +34,7 @@ export type Context = { awsRequestId: string; invokedFunctionArn: string; getRem
 export type Stream = { write: (text: string | Uint8Array) => void };
 export type FunctionError = { errorType: string; errorMessage: string; trace?: string[] };
 
-/** One run of a function. `memoryMB` is the most its process has held, `pid` is 0 for a function of the test. */
+/** One run of a function. `answer` is all that it wrote, whoever read it, `memoryMB` is the most its process has held, `pid` is 0 for a function of the test. */
 export type Invocation = {
   arn: string;
   requestId: string;
@@ -43,7 +43,7 @@ export type Invocation = {
   startedAt: number;
   endedAt?: number;
   error?: FunctionError;
-  bytes: number;
+  answer: string;
   pid: number;
   memoryMB: number;
 };
@@ -74,7 +74,7 @@ type Environment = {
   stop: () => void;
 };
 
-const INIT_SECONDS = 10; // Lambda's own limit
+const FREE_INIT_SECONDS = 10; // what a package takes longer to load is the first invocation's time
 const RUNTIME = '/2018-06-01/runtime';
 
 /** Runs functions; `envOf` gives what every process with that role and region gets beside its own variables. */
@@ -94,12 +94,12 @@ export function createRuntime(envOf: (role: string, region: string) => Record<st
     deployment.running++;
     const record: Invocation = {
       ...{ arn, requestId: randomUUID(), caller, event: JSON.parse(event.toString()), startedAt: Date.now() },
-      ...{ bytes: 0, pid: 0, memoryMB: 0 },
+      ...{ answer: '', pid: 0, memoryMB: 0 },
     };
     invocations.push(record);
     const queue = chunkQueue();
     const onChunk = (chunk: Buffer) => {
-      record.bytes += chunk.length;
+      record.answer += chunk.toString();
       queue.push(chunk);
     };
     const answered = Promise.withResolvers<FunctionError | undefined>();
@@ -261,7 +261,12 @@ async function startEnvironment(
   env: Record<string, string>,
   onLog: (text: string) => void,
 ): Promise<Environment> {
-  type Running = Delivery & { answer: (error?: FunctionError) => void; release: () => void; timer?: NodeJS.Timeout };
+  type Running = Delivery & {
+    answer: (error?: FunctionError) => void;
+    release: () => void;
+    handedOver?: true;
+    timer?: NodeJS.Timeout;
+  };
   let next: ServerResponse | undefined; // the runtime's question for an event, held open while there is none
   let running: Running | undefined;
   let ended = false;
@@ -271,6 +276,7 @@ async function startEnvironment(
   const api = createServer((question, reply) => {
     answerRuntime(question, reply).catch(() => {}); // the process died in the middle of it: 'close' below says so
   });
+  api.keepAliveTimeout = 0; // an event may take longer than any pause that HTTP allows
   await new Promise<void>(resolve => api.listen(0, '127.0.0.1', resolve));
   const address = `127.0.0.1:${(api.address() as AddressInfo).port}`;
 
@@ -278,7 +284,7 @@ async function startEnvironment(
     const path = question.url ?? '';
     if (path === `${RUNTIME}/invocation/next`) {
       next = reply;
-      if (running?.timer) finish(running);
+      if (running?.handedOver) finish(running);
       if (running) handOver(running);
       else child.kill('SIGSTOP');
     } else if (path.endsWith('/response')) {
@@ -301,9 +307,7 @@ async function startEnvironment(
   });
   child.stdout.on('data', text => onLog(String(text)));
   child.stderr.on('data', text => onLog(String(text)));
-  const initTimer = setTimeout(() => {
-    end({ errorType: 'Sandbox.Timedout', errorMessage: 'Init phase timed out' });
-  }, INIT_SECONDS * 1000);
+  const initTimer = setTimeout(() => running && startClock(running), FREE_INIT_SECONDS * 1000);
   const watch = setInterval(watchMemory, 100);
 
   child.on('close', (code, signal) => {
@@ -320,10 +324,15 @@ async function startEnvironment(
     finish(running);
   });
 
+  function startClock(delivery: Running): void {
+    delivery.timer ??= setTimeout(() => end(timedOut(delivery)), delivery.timeoutSeconds * 1000);
+  }
+
   function handOver(delivery: Running): void {
     const { requestId, arn, event, timeoutSeconds } = delivery;
     clearTimeout(initTimer);
-    delivery.timer = setTimeout(() => end(timedOut(delivery)), timeoutSeconds * 1000);
+    startClock(delivery);
+    delivery.handedOver = true;
     child.kill('SIGCONT');
     next?.writeHead(200, {
       'Content-Type': 'application/json',
