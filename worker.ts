@@ -386,8 +386,7 @@ function oneRowPerChain(rows: Row[]): Row[] {
     twin.privileges = [...privileges].sort().join('; ');
     if (row.can_grant === 'yes') twin.can_grant = 'yes';
     if (row.enabled === 'yes') twin.enabled = 'yes';
-    if (row.detail && !twin.detail.includes(row.detail))
-      twin.detail = twin.detail ? `${twin.detail}; ${row.detail}` : row.detail;
+    twin.detail = [...new Set([...twin.detail.split('; '), ...row.detail.split('; ')].filter(Boolean))].join('; ');
   }
   return [...merged.values()];
 }
@@ -743,8 +742,11 @@ async function readMysql(open: Open, session: Session): Promise<{ server: Server
         rolesTried = true;
         if (await activateRoles(session, mariadb, sql)) continue;
       }
-      const table = /for table [`'"]?(?:mysql[`'"]?\.[`'"]?)?(\w+)/i.exec(message)?.[1] ?? '';
-      const without = new RegExp(`^-- without mysql\\.${table}: (SELECT .*)$`, 'm').exec(whole)?.[1];
+      const [, column] = /for column [`'"]?(\w+)/i.exec(message) ?? [];
+      const [, table = ''] = /\b(?:for|in) table [`'"]?(?:mysql[`'"]?\.[`'"]?)?(\w+)/i.exec(message) ?? [];
+      const standIn = (name: string) => new RegExp(`^-- without mysql\\.${name}: (SELECT .*)$`, 'm').exec(whole)?.[1];
+      const lesser = column && standIn(`${table}.${column}`);
+      const without = lesser || standIn(table);
       const shorter =
         without &&
         sql.replace(
@@ -753,14 +755,14 @@ async function readMysql(open: Open, session: Session): Promise<{ server: Server
         );
       if (!shorter || shorter === sql) throw error;
       sql = shorter;
-      if (missing.some(row => row.detail.includes(`mysql.${table} `))) continue;
+      // Without the column everybody is still seen, and each row says what is not known of it.
+      if (lesser || missing.some(row => row.detail.includes(`GRANT SELECT ON mysql.${table} `))) continue;
       const [own] = await session.run('SELECT CURRENT_USER()');
       const grantee = String(own?.rows[0]?.[0])
         .replaceAll("'", "''")
         .replace(/^(.*)@(.*?)$/s, "'$1'@'$2'");
-      missing.push(
-        incomplete('server', `mysql.${table} may not be read: GRANT SELECT ON mysql.${table} TO ${grantee}`),
-      );
+      const statement = `GRANT SELECT ON mysql.${table} TO ${grantee}`;
+      missing.push(incomplete('server', `mysql.${table} may not be read: ${statement}`));
     }
   }
 }
@@ -839,9 +841,7 @@ async function loginMssql(
 ): Promise<MssqlLogin> {
   const { database } = open;
   const { Connection } = (await import('tedious')).default;
-  // What SQL Server signs for itself has keys and hashes that OpenSSL refuses unless told not to.
-  const trusted = { ciphers: 'DEFAULT@SECLEVEL=0' };
-  const cryptoCredentialsDetails = database.tls === 'verify' ? { ca: (await authorities(credential.ca)).ca } : trusted;
+  const cryptoCredentialsDetails = database.tls === 'verify' ? { ca: (await authorities(credential.ca)).ca } : {};
   const socket = net.connect({ host: database.host, port: database.port, noDelay: true, keepAlive: true });
   const connected = new Promise<net.Socket>((resolve, reject) => {
     socket.on('connect', () => resolve(socket)).on('error', reject);

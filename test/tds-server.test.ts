@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import mssql from 'mssql';
 import { authority, certificate } from './certificates.ts';
 import { type Answer, type Fault, type ResultSet, startTds, type TdsOptions, type TdsServer } from './tds-server.ts';
@@ -184,7 +184,7 @@ for (const attention of ['acknowledged', 'ignored'] as const) {
     const pool = await connect(server, { cancelTimeout: 300 }, { requestTimeout: 300 });
     const begun = Date.now();
     await assert.rejects(pool.request().batch('slow'), attention === 'ignored' ? /cancel/ : /Timeout/);
-    assert.ok(Date.now() - begun < 2000);
+    assert.ok(Date.now() - begun < 5000);
     assert.equal(heard(server, 'attention').length, 1);
     if (attention === 'acknowledged') assert.equal((await pool.request().batch('quick')).recordset[0].n, 1);
     assert.equal(heard(server, 'connect').length, 2); // the pool's probe, and the one that lives on
@@ -200,7 +200,7 @@ test('a delayed answer comes after its delay', async () => {
 });
 
 // What a client gets of each fault. A time-out is the client's own limit; `no answer` is the test's.
-const timeout = /in 300ms|Timeout|cancel/;
+const timeout = /in 1500ms|Timeout|cancel/;
 const parser = /offset|end of data|data type|Unknown|Unexpected|when no sqlRequest/;
 const outcomes: Record<Fault['how'], Partial<Record<Fault['at'], RegExp>> & { otherwise: RegExp }> = {
   stall: { otherwise: timeout },
@@ -209,44 +209,46 @@ const outcomes: Record<Fault['how'], Partial<Record<Fault['at'], RegExp>> & { ot
   garbage: { result: parser, otherwise: timeout },
   malformed: { accept: timeout, tls: /SSL/, initial: timeout, result: /Unknown|no error/, otherwise: parser },
   http: { result: parser, otherwise: /hang up|end of message stream/ },
-  drip: { tls: /SSL|in 300ms/, otherwise: /in 300ms|no error|no answer|cancel/ },
+  drip: { tls: /SSL|in 1500ms/, otherwise: /in 1500ms|no error|no answer|cancel/ },
   endless: { accept: timeout, prelogin: timeout, tls: /SSL/, query: /no answer/, otherwise: parser },
 };
-for (const how of Object.keys(outcomes) as Fault['how'][]) {
-  for (const at of ['accept', 'prelogin', 'tls', 'login', 'initial', 'query', 'result'] as const) {
-    test(`fault: ${how} at ${at}`, async () => {
-      const server = await start({ fault: { at, how }, dripEvery: 30 });
-      const run = async () => {
-        const pool = await connect(server, { cancelTimeout: 200 }, { connectionTimeout: 300, requestTimeout: 300 });
-        await pool.request().batch('SELECT');
-        throw new Error('no error');
-      };
-      const late = new Promise((_, reject) => setTimeout(reject, 1500, new Error('no answer')).unref());
-      await assert.rejects(Promise.race([run(), late]), outcomes[how][at] ?? outcomes[how].otherwise);
-      // It goes wrong in its place and not before.
-      const reached = {
-        accept: 'connect',
-        prelogin: 'prelogin',
-        tls: 'prelogin',
-        login: 'login',
-        initial: 'initial',
-        query: 'query',
-        result: 'query',
-      };
-      assert.ok(heard(server, reached[at]).length > 0);
-      const next = {
-        accept: 'prelogin',
-        prelogin: 'tls',
-        tls: 'tls',
-        login: 'initial',
-        initial: 'query',
-        query: '',
-        result: '',
-      }[at];
-      if (how !== 'drip' && how !== 'malformed') assert.deepEqual(heard(server, next), []);
-    });
+describe('a fault comes in its place', { concurrency: 12 }, () => {
+  for (const how of Object.keys(outcomes) as Fault['how'][]) {
+    for (const at of ['accept', 'prelogin', 'tls', 'login', 'initial', 'query', 'result'] as const) {
+      test(`fault: ${how} at ${at}`, async () => {
+        const server = await start({ fault: { at, how }, dripEvery: 30 });
+        const run = async () => {
+          const pool = await connect(server, { cancelTimeout: 300 }, { connectionTimeout: 1500, requestTimeout: 1500 });
+          await pool.request().batch('SELECT');
+          throw new Error('no error');
+        };
+        const late = new Promise((_, reject) => setTimeout(reject, 6000, new Error('no answer')).unref());
+        await assert.rejects(Promise.race([run(), late]), outcomes[how][at] ?? outcomes[how].otherwise);
+        // It goes wrong in its place and not before.
+        const reached = {
+          accept: 'connect',
+          prelogin: 'prelogin',
+          tls: 'prelogin',
+          login: 'login',
+          initial: 'initial',
+          query: 'query',
+          result: 'query',
+        };
+        assert.ok(heard(server, reached[at]).length > 0);
+        const next = {
+          accept: 'prelogin',
+          prelogin: 'tls',
+          tls: 'tls',
+          login: 'initial',
+          initial: 'query',
+          query: '',
+          result: '',
+        }[at];
+        if (how !== 'drip' && how !== 'malformed') assert.deepEqual(heard(server, next), []);
+      });
+    }
   }
-}
+});
 
 test('a client is sent elsewhere', async () => {
   const server = await start({ route: { server: 'elsewhere.invalid', port: 1 } });

@@ -76,7 +76,8 @@ export type TdsOptions = {
   loginError?: ServerMessage;
   /** Lets in, but sends the client to another server, as an availability group's listener does. */
   route?: { server: string; port: number };
-  attention?: 'acknowledged' | 'ignored';
+  /** What a request that stalls answers to an attention. */
+  attention?: 'acknowledged' | 'ignored' | 'malformed';
   /** The packet size that the client is told to use, whatever size that is. */
   packetSize?: string;
   version?: [major: number, minor: number, build: number];
@@ -170,8 +171,12 @@ async function converse(socket: net.Socket, note: Note, options: TdsOptions & { 
     const waits = hangs ? Number.POSITIVE_INFINITY : (reply.delay ?? 0);
     if (waits > 0 && (await attentionWithin(link, waits))) {
       note('attention');
-      send(link, PACKET.response, done({}));
-      send(link, PACKET.response, done({ attention: true }));
+      if (options.attention === 'malformed')
+        link.stream.write(broken(packets(PACKET.response, message(0xab, { number: 1, text: '' }))));
+      else {
+        send(link, PACKET.response, done({}));
+        send(link, PACKET.response, done({ attention: true }));
+      }
       continue;
     }
     if (how) return void (await misbehave(link, how, right.subarray(half), options, () => note('attention')));

@@ -1,0 +1,1276 @@
+// Who is an administrator of a MariaDB server, and who is not: queries/mariadb-administrators.sql on real ones.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before } from 'node:test';
+import {
+  account,
+  actOut,
+  type Case,
+  compare,
+  describe,
+  password,
+  perform,
+  refused,
+  report,
+  reported,
+  setUp,
+  test,
+} from './grants.ts';
+import { type Server, startMariadb } from './servers.ts';
+
+const plugin = 'mysql_native_password';
+const pattern = (name: string) => `${name} is a pattern of schema names`;
+const matching = (name: string) => `${pattern(name)}, which mysql matches`;
+const becomes = (name: string) => `becomes ${name} where its login plugin maps it so or check_proxy_users is on`;
+const moreHosts = 'granted to the same user from more hosts, which holds for this one too';
+const takeOver = "ALTER USER victim@'%' IDENTIFIED BY 'x'";
+const setPassword = `ALTER USER victim@'%' IDENTIFIED BY '${password}'`;
+
+const all =
+  'ALTER; BINLOG ADMIN; BINLOG REPLAY; CONNECTION ADMIN; CREATE; CREATE USER; DELETE; DROP; FEDERATED ADMIN; FILE; ' +
+  'GRANT OPTION; INSERT; READ_ONLY ADMIN; RELOAD; REPLICATION MASTER ADMIN; REPLICATION SLAVE ADMIN; SET USER; SHUTDOWN; ' +
+  'SUPER; UPDATE';
+
+/** Those who are there on every server, and the auditor. */
+const base: Case = {
+  what: 'the auditor, MariaDB and its installer',
+  accounts: ['auditor', 'victim', 'powerless'],
+  setup: ["GRANT SELECT ON mysql.* TO auditor@'%'"],
+  lines: [
+    { principal: 'root@localhost', privileges: all, can_grant: 'yes' },
+    {
+      principal: 'mariadb.sys@localhost',
+      privileges: 'DELETE ON mysql.global_priv',
+      enabled: 'no',
+      detail: "MariaDB's own account; locked; no password",
+    },
+  ],
+  acts: [
+    { as: 'powerless', run: [takeOver], ends: refused },
+    { as: 'powerless', run: ['SET GLOBAL general_log = OFF'], ends: refused },
+    { as: 'auditor', run: ['DELETE FROM mysql.global_priv LIMIT 0'], ends: refused },
+  ],
+};
+
+const company: Case = {
+  what: 'what the cases below act on',
+  setup: [
+    'CREATE DATABASE shop',
+    'CREATE TABLE shop.orders (id INT)',
+    'CREATE DATABASE `my_shop`',
+    'CREATE TABLE mysql.scratch (id INT)',
+    'CREATE TABLE mysql.scratch2 (id INT)',
+    'CREATE TABLE mysql.scratch3 (id INT)',
+    'CREATE ROLE any_role',
+  ],
+  lines: [],
+};
+
+const holder = (privilege: string, name: string, statement: string): Case => ({
+  what: `${privilege} on *.*`,
+  accounts: [name],
+  setup: [`GRANT ${privilege} ON *.* TO ${account(name)}`],
+  lines: [{ principal: `${name}@%`, privileges: privilege }],
+  acts: [
+    { as: name, run: [statement], ends: 'ok' },
+    { as: 'powerless', run: [statement], ends: refused },
+  ],
+});
+
+const globalPrivileges: Case[] = [
+  holder('SUPER', 'g_super', 'SET GLOBAL general_log = OFF'),
+  holder('CREATE USER', 'g_create_user', setPassword),
+  holder('RELOAD', 'g_reload', 'FLUSH LOGS'),
+  holder('FILE', 'g_file', "SELECT 'x' INTO OUTFILE '{files}/out'"),
+  holder('INSERT', 'g_insert', 'CREATE USER made_by_insert'),
+  holder('UPDATE', 'g_update', setPassword),
+  holder('DELETE', 'g_delete', 'DELETE FROM mysql.scratch'),
+  holder('CREATE', 'g_create', 'CREATE TABLE mysql.made_by_create (id INT)'),
+  holder('ALTER', 'g_alter', "ALTER TABLE mysql.scratch2 COMMENT = 'altered'"),
+  holder('DROP', 'g_drop', 'DROP TABLE mysql.scratch3'),
+  holder('CONNECTION ADMIN', 'g_connection', "SET GLOBAL init_connect = ''"),
+  holder('FEDERATED ADMIN', 'g_federated', "CREATE OR REPLACE SERVER s1 FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x')"),
+  holder('READ_ONLY ADMIN', 'g_read_only', 'SET GLOBAL read_only = OFF'),
+  holder('REPLICATION SLAVE ADMIN', 'g_slave', 'STOP SLAVE'),
+  holder('REPLICATION MASTER ADMIN', 'g_master', 'SET GLOBAL gtid_domain_id = 0'),
+  holder('BINLOG ADMIN', 'g_binlog', "PURGE BINARY LOGS TO 'none'"),
+  {
+    what: 'BINLOG REPLAY gets past the refusal',
+    accounts: ['g_replay'],
+    setup: ["GRANT BINLOG REPLAY ON *.* TO g_replay@'%'"],
+    lines: [{ principal: 'g_replay@%', privileges: 'BINLOG REPLAY' }],
+    acts: [
+      { as: 'g_replay', run: ["BINLOG ''"], ends: [1149] },
+      { as: 'powerless', run: ["BINLOG ''"], ends: refused },
+    ],
+  },
+  {
+    what: 'CREATE USER sets the password of root too',
+    accounts: ['g_takes_root'],
+    setup: [
+      "CREATE USER other_root@localhost IDENTIFIED BY 'x'",
+      'GRANT ALL ON *.* TO other_root@localhost WITH GRANT OPTION',
+      "GRANT CREATE USER ON *.* TO g_takes_root@'%'",
+    ],
+    lines: [
+      { principal: 'g_takes_root@%', privileges: 'CREATE USER' },
+      { principal: 'other_root@localhost', privileges: all, can_grant: 'yes' },
+    ],
+    acts: [
+      { as: 'g_takes_root', run: [`ALTER USER other_root@localhost IDENTIFIED BY '${password}'`], ends: 'ok' },
+      { as: 'other_root', run: ["GRANT SELECT ON *.* TO victim@'%'"], ends: 'ok' },
+    ],
+  },
+  {
+    what: 'SET USER with CREATE ROUTINE acts as root',
+    accounts: ['g_definer'],
+    setup: ["GRANT SET USER ON *.* TO g_definer@'%'", "GRANT CREATE ROUTINE, EXECUTE ON shop.* TO g_definer@'%'"],
+    lines: [{ principal: 'g_definer@%', privileges: 'SET USER' }],
+    acts: [
+      {
+        as: 'g_definer',
+        run: [`CREATE DEFINER = root@localhost PROCEDURE shop.p() ${setPassword}`, 'CALL shop.p()'],
+        ends: 'ok',
+      },
+    ],
+  },
+  {
+    what: 'GRANT OPTION on *.* gives away what it holds',
+    accounts: ['g_grant'],
+    setup: ["GRANT PROCESS ON *.* TO g_grant@'%' WITH GRANT OPTION"],
+    lines: [{ principal: 'g_grant@%', privileges: 'GRANT OPTION', can_grant: 'yes' }],
+    acts: [{ as: 'g_grant', run: ["GRANT PROCESS ON *.* TO victim@'%'"], ends: 'ok' }],
+  },
+  {
+    what: 'ALL PRIVILEGES, without GRANT OPTION',
+    accounts: ['g_all'],
+    setup: ["GRANT ALL PRIVILEGES ON *.* TO g_all@'%'"],
+    lines: [{ principal: 'g_all@%', privileges: all.replace('GRANT OPTION; ', '') }],
+    acts: [{ as: 'g_all', run: [setPassword], ends: 'ok' }],
+  },
+  {
+    what: "an installer's root: all bits there are",
+    setup: [
+      "INSERT INTO mysql.global_priv VALUES ('10.0.0.1', 'g_installed', '{\"access\":18446744073709551615}')",
+      'FLUSH PRIVILEGES',
+    ],
+    lines: [{ principal: 'g_installed@10.0.0.1', privileges: all, can_grant: 'yes', detail: 'no password' }],
+  },
+  {
+    what: 'SUPER of an older version means what was taken out of it since',
+    setup: [
+      "INSERT INTO mysql.global_priv VALUES ('10.0.0.1', 'g_old', '{\"access\":32768}')",
+      "INSERT INTO mysql.global_priv VALUES ('10.0.0.1', 'g_old_replica', '{\"access\":557056}')",
+      "INSERT INTO mysql.global_priv VALUES ('10.0.0.1', 'g_105', '{\"access\":32768,\"version_id\":100512}')",
+      "INSERT INTO mysql.global_priv VALUES ('10.0.0.1', 'g_now', '{\"access\":32768,\"version_id\":110002}')",
+      "INSERT INTO mysql.global_priv VALUES ('10.0.0.1', 'g_unknown', '{\"access\":1073741824}')",
+      'FLUSH PRIVILEGES',
+    ],
+    lines: [],
+  },
+];
+
+const harmless = (what: string, name: string, grants: string[], tries: string): Case => ({
+  what,
+  accounts: [name],
+  setup: grants.map(grant => (/^(GRANT|REVOKE) /.test(grant) ? grant : `GRANT ${grant} TO ${account(name)}`)),
+  lines: [],
+  acts: [{ as: name, run: [tries], ends: refused }],
+});
+
+const notAdministrators: Case[] = [
+  harmless('SELECT on *.*', 'n_select', ['SELECT ON *.*'], takeOver),
+  harmless('SELECT on mysql.*', 'n_select_mysql', ['SELECT ON mysql.*'], takeOver),
+  harmless(
+    'what only shows',
+    'n_watch',
+    ['PROCESS, SHOW DATABASES, BINLOG MONITOR, SLAVE MONITOR ON *.*'],
+    'FLUSH LOGS',
+  ),
+  harmless('REPLICATION SLAVE', 'n_replica', ['REPLICATION SLAVE ON *.*'], 'STOP SLAVE'),
+  harmless(
+    'CREATE TABLESPACE, for which there is no statement',
+    'n_tablespace',
+    ['CREATE TABLESPACE ON *.*'],
+    takeOver,
+  ),
+  harmless(
+    'what reads or runs everywhere',
+    'n_everywhere',
+    [
+      'SELECT, EXECUTE, SHOW VIEW, LOCK TABLES, INDEX, EVENT, TRIGGER, CREATE VIEW, CREATE ROUTINE, REFERENCES, CREATE TEMPORARY TABLES, DELETE HISTORY ON *.*',
+    ],
+    takeOver,
+  ),
+  harmless(
+    'an application: its data, no more',
+    'n_application',
+    ['SELECT, INSERT, UPDATE, DELETE ON shop.*'],
+    'DROP TABLE shop.orders',
+  ),
+  harmless(
+    'a migration: data and tables',
+    'n_migration',
+    ['SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX ON shop.*'],
+    "GRANT SELECT ON shop.* TO victim@'%'",
+  ),
+  harmless(
+    'all of a schema but one privilege',
+    'n_all_but_one',
+    ['ALL ON shop.*', "REVOKE EVENT ON shop.* FROM n_all_but_one@'%'"],
+    "GRANT SELECT ON shop.* TO victim@'%'",
+  ),
+  harmless('ALL on one table', 'n_table', ['ALL ON shop.orders'], 'DROP DATABASE shop'),
+  harmless(
+    'time zones, help texts and statistics',
+    'n_time_zone',
+    ['INSERT, UPDATE, DELETE ON mysql.time_zone', 'UPDATE ON mysql.help_topic', 'DELETE ON mysql.column_stats'],
+    takeOver,
+  ),
+  harmless(
+    'writing through the view mysql.user',
+    'n_view',
+    ['SELECT, INSERT, UPDATE ON mysql.user'],
+    "UPDATE mysql.user SET Super_priv = 'Y' WHERE User = 'victim'",
+  ),
+  harmless('CREATE on a table that exists', 'n_create_table', ['CREATE ON mysql.global_priv'], takeOver),
+  harmless('reading columns', 'n_columns', ['SELECT (User, Host), REFERENCES (User) ON mysql.global_priv'], takeOver),
+  harmless(
+    'a pattern with an escape, that does not match mysql',
+    'n_escaped',
+    ['INSERT, UPDATE, DELETE ON `my\\_%`.*'],
+    takeOver,
+  ),
+  harmless(
+    'a schema whose name only looks like mysql',
+    'n_like',
+    ['INSERT, UPDATE, DELETE ON `MYSQL`.*', 'UPDATE ON `mysql2`.*'],
+    takeOver,
+  ),
+];
+// A view that cannot be written to says so.
+notAdministrators[11]!.acts![0]!.ends = [1356];
+
+const inMysql = (
+  what: string,
+  name: string,
+  grants: string[],
+  privileges: string,
+  acts: string[],
+  more: object = {},
+): Case => ({
+  what,
+  accounts: [name],
+  setup: grants.map(grant => (/^GRANT /.test(grant) ? grant : `GRANT ${grant} TO ${account(name)}`)),
+  lines: [{ principal: `${name}@%`, privileges, ...more }],
+  acts: acts.map(act => ({ as: name, run: [act], ends: 'ok' as const })),
+});
+
+const systemSchema: Case[] = [
+  inMysql('INSERT on mysql.* makes accounts', 'm_insert', ['INSERT ON mysql.*'], 'INSERT ON mysql.*', [
+    'CREATE USER made_by_m_insert',
+  ]),
+  inMysql('UPDATE on mysql.* sets passwords', 'm_update', ['UPDATE ON mysql.*'], 'UPDATE ON mysql.*', [setPassword]),
+  inMysql('DELETE on mysql.*', 'm_delete', ['DELETE ON mysql.*'], 'DELETE ON mysql.*', ['DELETE FROM mysql.scratch']),
+  inMysql(
+    'CREATE, ALTER, DROP on mysql.*',
+    'm_ddl',
+    ['CREATE, ALTER, DROP ON mysql.*'],
+    'ALTER ON mysql.*; CREATE ON mysql.*; DROP ON mysql.*',
+    ['CREATE TABLE mysql.made_by_ddl (id INT)', 'DROP TABLE mysql.made_by_ddl'],
+  ),
+  inMysql(
+    'ALL on mysql.* with grant option',
+    'm_all',
+    ["GRANT ALL ON mysql.* TO m_all@'%' WITH GRANT OPTION"],
+    'ALTER ON mysql.*; CREATE ON mysql.*; DELETE ON mysql.*; DROP ON mysql.*; GRANT OPTION ON mysql.*; INSERT ON mysql.*; UPDATE ON mysql.*',
+    ["GRANT INSERT ON mysql.* TO victim@'%'", "REVOKE INSERT ON mysql.* FROM victim@'%'"],
+    { can_grant: 'yes' },
+  ),
+  inMysql(
+    'reading mysql.* with grant option: of that schema only',
+    'm_grant',
+    ["GRANT SELECT ON mysql.* TO m_grant@'%' WITH GRANT OPTION"],
+    'GRANT OPTION ON mysql.*',
+    ["GRANT SELECT ON mysql.* TO victim@'%'"],
+    { scope: 'database:mysql', can_grant: 'yes' },
+  ),
+  inMysql('INSERT on mysql.global_priv', 't_user', ['INSERT ON mysql.global_priv'], 'INSERT ON mysql.global_priv', [
+    "INSERT INTO mysql.global_priv VALUES ('nowhere', 'made_by_table', '{}')",
+  ]),
+  inMysql(
+    'UPDATE on one column',
+    't_column',
+    ['UPDATE (Priv) ON mysql.global_priv'],
+    'UPDATE (Priv) ON mysql.global_priv',
+    ["UPDATE mysql.global_priv SET Priv = '{}' LIMIT 0"],
+  ),
+  inMysql(
+    'columns and table of one table',
+    't_columns',
+    ['SELECT, DELETE, UPDATE (Priv, Host), INSERT (Host) ON mysql.global_priv'],
+    'DELETE ON mysql.global_priv; INSERT (Host) ON mysql.global_priv; UPDATE (Host) ON mysql.global_priv; UPDATE (Priv) ON mysql.global_priv',
+    ["DELETE FROM mysql.global_priv WHERE User = 'nobody'"],
+  ),
+  inMysql('deleting through the view mysql.user', 't_view', ['SELECT, DELETE ON mysql.user'], 'DELETE ON mysql.user', [
+    "DELETE FROM mysql.user WHERE User = 'nobody'",
+  ]),
+  inMysql('write on mysql.db', 't_db', ['INSERT ON mysql.db'], 'INSERT ON mysql.db', [
+    "INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'x', 'made_by_table')",
+  ]),
+  inMysql(
+    'write on mysql.roles_mapping',
+    't_roles',
+    ['INSERT ON mysql.roles_mapping'],
+    'INSERT ON mysql.roles_mapping',
+    ["INSERT INTO mysql.roles_mapping VALUES ('nowhere', 'x', 'any_role', 'N')"],
+  ),
+  inMysql('write on mysql.proc injects routines', 't_proc', ['SELECT, UPDATE ON mysql.proc'], 'UPDATE ON mysql.proc', [
+    "UPDATE mysql.proc SET definer = 'root@localhost' WHERE db = 'none'",
+  ]),
+  inMysql('write on mysql.plugin installs plugins', 't_plugin', ['INSERT ON mysql.plugin'], 'INSERT ON mysql.plugin', [
+    "INSERT INTO mysql.plugin VALUES ('none', 'none.so')",
+  ]),
+  inMysql(
+    'DROP and ALTER on one table',
+    't_drop',
+    ['DROP, ALTER ON mysql.servers'],
+    'ALTER ON mysql.servers; DROP ON mysql.servers',
+    ["ALTER TABLE mysql.servers COMMENT = 'altered'"],
+  ),
+  inMysql('the pattern %', 'p_all', ['INSERT ON `%`.*'], 'INSERT ON %.*', ['CREATE USER made_by_p_all'], {
+    detail: matching('%'),
+  }),
+  inMysql('the pattern m%', 'p_m', ['UPDATE ON `m%`.*'], 'UPDATE ON m%.*', [setPassword], { detail: matching('m%') }),
+  inMysql('the pattern _ysql', 'p_one', ['DELETE ON `_ysql`.*'], 'DELETE ON _ysql.*', ['DELETE FROM mysql.scratch'], {
+    detail: matching('_ysql'),
+  }),
+  inMysql(
+    'everything on the pattern m%: of the server, and so of each schema',
+    'p_everything',
+    ['ALL ON `m%`.*'],
+    'ALTER ON m%.*; CREATE ON m%.*; DELETE ON m%.*; DROP ON m%.*; INSERT ON m%.*; UPDATE ON m%.*',
+    ['CREATE USER made_by_p_everything'],
+    { detail: matching('m%') },
+  ),
+  {
+    what: 'everything on %, but mysql itself is named for reading: the name wins',
+    accounts: ['p_shadowed'],
+    setup: ["GRANT ALL ON `%`.* TO p_shadowed@'%'", "GRANT SELECT ON mysql.* TO p_shadowed@'%'"],
+    lines: [
+      { scope: 'database:%', principal: 'p_shadowed@%', privileges: 'ALL PRIVILEGES ON %.*', detail: pattern('%') },
+    ],
+    acts: [
+      { as: 'p_shadowed', run: ['CREATE USER made_by_p_shadowed'], ends: refused },
+      { as: 'p_shadowed', run: ['CREATE TABLE shop.made_by_p_shadowed (id INT)'], ends: 'ok' },
+    ],
+  },
+  {
+    what: 'two patterns: the one whose wildcard comes later wins, with a role too',
+    accounts: ['p_nearer'],
+    setup: [
+      "GRANT INSERT ON `%`.* TO p_nearer@'%'",
+      "GRANT SELECT ON `mys%`.* TO p_nearer@'%'",
+      "GRANT any_role TO p_nearer@'%'",
+    ],
+    lines: [],
+    acts: [{ as: 'p_nearer', run: ['SET ROLE any_role', 'CREATE USER made_by_p_nearer'], ends: refused }],
+  },
+  {
+    what: "a schema grant for every host holds for the same user's account at one host",
+    accounts: ['s_wide', 's_wide@localhost'],
+    setup: ["GRANT UPDATE ON mysql.* TO s_wide@'%'"],
+    lines: [
+      { principal: 's_wide@%', privileges: 'UPDATE ON mysql.*' },
+      { principal: 's_wide@localhost', through: 's_wide@%', privileges: 'UPDATE ON mysql.*', detail: moreHosts },
+    ],
+    acts: [{ as: 's_wide', run: [setPassword], ends: 'ok' }],
+  },
+  {
+    what: 'unless that has a grant of its own, which is nearer',
+    accounts: ['s_nearer', 's_nearer@localhost'],
+    setup: ["GRANT UPDATE ON mysql.* TO s_nearer@'%'", 'GRANT SELECT ON mysql.* TO s_nearer@localhost'],
+    lines: [{ principal: 's_nearer@%', privileges: 'UPDATE ON mysql.*' }],
+    acts: [{ as: 's_nearer', run: [takeOver], ends: refused }],
+  },
+  {
+    what: 'and never the other way round',
+    accounts: ['s_narrow', 's_narrow@10.%'],
+    setup: ["GRANT UPDATE ON mysql.* TO s_narrow@'10.%'"],
+    lines: [{ principal: 's_narrow@10.%', privileges: 'UPDATE ON mysql.*' }],
+    acts: [{ as: 's_narrow', run: [takeOver], ends: refused }],
+  },
+  {
+    what: 'tables likewise',
+    accounts: ['s_table', 's_table@localhost', 's_table_own', 's_table_own@localhost'],
+    setup: [
+      "GRANT INSERT ON mysql.db TO s_table@'%'",
+      "GRANT INSERT ON mysql.db TO s_table_own@'%'",
+      'GRANT SELECT ON mysql.db TO s_table_own@localhost',
+    ],
+    lines: [
+      { principal: 's_table@%', privileges: 'INSERT ON mysql.db' },
+      { principal: 's_table@localhost', through: 's_table@%', privileges: 'INSERT ON mysql.db', detail: moreHosts },
+      { principal: 's_table_own@%', privileges: 'INSERT ON mysql.db' },
+    ],
+    acts: [
+      { as: 's_table', run: ["INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'y', 'x')"], ends: 'ok' },
+      { as: 's_table_own', run: ["INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'z', 'x')"], ends: refused },
+    ],
+  },
+];
+
+const schemas: Case[] = [
+  inMysql(
+    'ALL on a schema',
+    'd_all',
+    ['ALL ON shop.*'],
+    'ALL PRIVILEGES ON shop.*',
+    ['CREATE TABLE shop.made_by_d_all (id INT)'],
+    { scope: 'database:shop' },
+  ),
+  inMysql(
+    'reading a schema with grant option',
+    'd_grant',
+    ["GRANT SELECT ON shop.* TO d_grant@'%' WITH GRANT OPTION"],
+    'GRANT OPTION ON shop.*',
+    ["GRANT SELECT ON shop.* TO victim@'%'"],
+    { scope: 'database:shop', can_grant: 'yes' },
+  ),
+  inMysql(
+    'ALL with grant option on a schema with an escaped name',
+    'd_escaped',
+    ["GRANT ALL ON `my\\_shop`.* TO d_escaped@'%' WITH GRANT OPTION"],
+    'ALL PRIVILEGES ON my_shop.*; GRANT OPTION ON my_shop.*',
+    ["GRANT SELECT ON `my\\_shop`.* TO victim@'%'", 'CREATE TABLE my_shop.made (id INT)'],
+    { scope: 'database:my_shop', can_grant: 'yes' },
+  ),
+  inMysql(
+    'ALL on a schema whose name was not escaped',
+    'd_pattern',
+    ['ALL ON `my_shop`.*'],
+    'ALL PRIVILEGES ON my_shop.*',
+    ['CREATE TABLE my_shop.made_too (id INT)'],
+    {
+      scope: 'database:my_shop',
+      detail: pattern('my_shop'),
+    },
+  ),
+  inMysql(
+    'ALL on a schema named as text can be',
+    'd_odd',
+    ['ALL ON `od|d "\'`.*'],
+    'ALL PRIVILEGES ON od|d "\'.*',
+    ['CREATE DATABASE `od|d "\'`'],
+    {
+      scope: 'database:od|d "\'',
+    },
+  ),
+];
+
+const roles: Case[] = [
+  {
+    what: 'a role, its member, and one who is not',
+    accounts: ['r_member', 'r_stranger'],
+    setup: ['CREATE ROLE dba', 'GRANT CREATE USER ON *.* TO dba', "GRANT dba TO r_member@'%'"],
+    lines: [
+      { principal: 'dba', type: 'role', privileges: 'CREATE USER' },
+      { principal: 'root@localhost', through: 'dba', privileges: 'CREATE USER', can_grant: 'yes' },
+      { principal: 'r_member@%', through: 'dba', privileges: 'CREATE USER' },
+    ],
+    acts: [
+      { as: 'r_member', run: ['SET ROLE dba', setPassword], ends: 'ok' },
+      { as: 'r_stranger', run: ['SET ROLE dba'], ends: [1959, ...refused] },
+    ],
+  },
+  {
+    what: 'roles within roles, none of them a default',
+    accounts: ['r_deep'],
+    setup: [
+      'CREATE ROLE r_top',
+      'CREATE ROLE r_middle',
+      'CREATE ROLE r_bottom',
+      'GRANT CREATE USER ON *.* TO r_top',
+      'GRANT r_top TO r_middle',
+      'GRANT r_middle TO r_bottom',
+      "GRANT r_bottom TO r_deep@'%'",
+    ],
+    lines: [
+      { principal: 'r_top', type: 'role', privileges: 'CREATE USER' },
+      { principal: 'r_middle', type: 'role', through: 'r_top', privileges: 'CREATE USER' },
+      { principal: 'r_bottom', type: 'role', through: 'r_middle > r_top', privileges: 'CREATE USER' },
+      { principal: 'r_deep@%', through: 'r_bottom > r_middle > r_top', privileges: 'CREATE USER' },
+    ],
+    acts: [
+      { as: 'r_deep', run: [takeOver], ends: refused },
+      { as: 'r_deep', run: ['SET ROLE r_bottom', setPassword], ends: 'ok' },
+    ],
+  },
+  {
+    what: 'the creator of a role is its member, with admin option',
+    accounts: ['r_creator'],
+    setup: ["CREATE ROLE r_made WITH ADMIN r_creator@'%'", 'GRANT RELOAD ON *.* TO r_made'],
+    lines: [
+      { principal: 'r_made', type: 'role', privileges: 'RELOAD' },
+      { principal: 'r_creator@%', through: 'r_made', privileges: 'RELOAD', can_grant: 'yes' },
+    ],
+    acts: [
+      {
+        as: 'r_creator',
+        run: ["GRANT r_made TO victim@'%'", "REVOKE r_made FROM victim@'%'", 'SET ROLE r_made', 'FLUSH LOGS'],
+        ends: 'ok',
+      },
+    ],
+  },
+  {
+    what: 'two ways to one role are two rows',
+    accounts: ['r_diamond'],
+    setup: [
+      ...['r_power', 'r_left', 'r_right'].map(role => `CREATE ROLE ${role}`),
+      'GRANT FILE ON *.* TO r_power',
+      'GRANT r_power TO r_left, r_right',
+      "GRANT r_left TO r_diamond@'%'",
+      "GRANT r_right TO r_diamond@'%'",
+    ],
+    lines: [
+      { principal: 'r_power', type: 'role', privileges: 'FILE' },
+      { principal: 'r_left', type: 'role', through: 'r_power', privileges: 'FILE' },
+      { principal: 'r_right', type: 'role', through: 'r_power', privileges: 'FILE' },
+      { principal: 'r_diamond@%', through: 'r_left > r_power', privileges: 'FILE' },
+      { principal: 'r_diamond@%', through: 'r_right > r_power', privileges: 'FILE' },
+    ],
+  },
+  {
+    what: 'a user and a role of the same name: only the member of the role is an administrator',
+    accounts: ['r_name', 'r_name_member'],
+    setup: ['CREATE ROLE r_name', 'GRANT CREATE USER ON *.* TO r_name', "GRANT r_name TO r_name_member@'%'"],
+    lines: [
+      { principal: 'r_name', type: 'role', privileges: 'CREATE USER' },
+      { principal: 'r_name_member@%', through: 'r_name', privileges: 'CREATE USER' },
+    ],
+    acts: [
+      { as: 'r_name', run: [takeOver], ends: refused },
+      { as: 'r_name_member', run: ['SET ROLE r_name', setPassword], ends: 'ok' },
+    ],
+  },
+  {
+    what: "a user's privileges on *.* are not those of the role of its name, but its schema grants are",
+    accounts: ['r_namesake', 'r_namesake_member'],
+    setup: [
+      'CREATE ROLE r_namesake',
+      "GRANT RELOAD ON *.* TO r_namesake@'%'",
+      "GRANT UPDATE ON mysql.* TO r_namesake@'%'",
+      "GRANT r_namesake TO r_namesake_member@'%'",
+    ],
+    lines: [
+      { principal: 'r_namesake@%', privileges: 'RELOAD; UPDATE ON mysql.*' },
+      {
+        principal: 'r_namesake',
+        type: 'role',
+        privileges: 'UPDATE ON mysql.*',
+        detail: 'granted to a user of the same name, whose schema grants hold for the role too',
+      },
+      {
+        principal: 'r_namesake_member@%',
+        through: 'r_namesake',
+        privileges: 'UPDATE ON mysql.*',
+        detail: 'granted to a user of the same name, whose schema grants hold for the role too',
+      },
+    ],
+    acts: [
+      { as: 'r_namesake_member', run: ['SET ROLE r_namesake', 'FLUSH LOGS'], ends: refused },
+      { as: 'r_namesake_member', run: ['SET ROLE r_namesake', setPassword], ends: 'ok' },
+    ],
+  },
+  {
+    what: 'admin option on a harmless role is nothing',
+    accounts: ['r_harmless'],
+    setup: ["CREATE ROLE r_reader WITH ADMIN r_harmless@'%'", 'GRANT SELECT ON *.* TO r_reader'],
+    lines: [],
+    acts: [{ as: 'r_harmless', run: ['SET ROLE r_reader', takeOver], ends: refused }],
+  },
+  {
+    what: 'a role of a schema, and of the schema mysql by a pattern',
+    accounts: ['r_shop', 'r_pattern'],
+    setup: [
+      "CREATE ROLE r_shop_owner WITH ADMIN r_shop@'%'",
+      'GRANT ALL ON shop.* TO r_shop_owner',
+      "CREATE ROLE r_patterns WITH ADMIN r_pattern@'%'",
+      'GRANT INSERT ON `my%`.* TO r_patterns',
+    ],
+    lines: [
+      { scope: 'database:shop', principal: 'r_shop_owner', type: 'role', privileges: 'ALL PRIVILEGES ON shop.*' },
+      {
+        scope: 'database:shop',
+        principal: 'r_shop@%',
+        through: 'r_shop_owner',
+        privileges: 'ALL PRIVILEGES ON shop.*',
+        can_grant: 'yes',
+      },
+      { principal: 'r_patterns', type: 'role', privileges: 'INSERT ON my%.*', detail: matching('my%') },
+      {
+        principal: 'r_pattern@%',
+        through: 'r_patterns',
+        privileges: 'INSERT ON my%.*',
+        can_grant: 'yes',
+        detail: matching('my%'),
+      },
+    ],
+    acts: [{ as: 'r_pattern', run: ['SET ROLE r_patterns', 'CREATE USER made_by_r_pattern'], ends: 'ok' }],
+  },
+  {
+    what: 'roles in a circle, which no GRANT makes: whether the server follows it depends on where it starts',
+    accounts: ['r_circle'],
+    setup: [
+      'CREATE ROLE r_c1',
+      "CREATE ROLE r_c2 WITH ADMIN r_circle@'%'",
+      'GRANT RELOAD ON *.* TO r_c1',
+      'GRANT r_c1 TO r_c2',
+      "INSERT INTO mysql.roles_mapping VALUES ('', 'r_c1', 'r_c2', 'N')",
+    ],
+    lines: [
+      { principal: 'r_c1', type: 'role', privileges: 'RELOAD' },
+      { principal: 'r_c2', type: 'role', through: 'r_c1', privileges: 'RELOAD' },
+      { principal: 'r_circle@%', through: 'r_c2 > r_c1', privileges: 'RELOAD', can_grant: 'yes' },
+    ],
+  },
+];
+
+// This installation's root has no PROXY to grant.
+const proxy = (user: string, proxiedHost: string, proxied: string, withGrant: number) =>
+  `INSERT INTO mysql.proxies_priv (Host, User, Proxied_host, Proxied_user, With_grant) VALUES ('%', '${user}', '${proxiedHost}', '${proxied}', ${withGrant})`;
+
+const logins: Case[] = [
+  {
+    what: 'locked',
+    accounts: ['l_locked'],
+    setup: ["GRANT SUPER ON *.* TO l_locked@'%'", "ALTER USER l_locked@'%' ACCOUNT LOCK"],
+    lines: [{ principal: 'l_locked@%', privileges: 'SUPER', enabled: 'no', detail: 'locked' }],
+    acts: [{ as: 'l_locked', run: [], ends: [4151] }],
+  },
+  {
+    what: 'expired: logs in, and must change the password first',
+    accounts: ['l_expired'],
+    setup: ["GRANT SUPER ON *.* TO l_expired@'%'", "ALTER USER l_expired@'%' PASSWORD EXPIRE"],
+    lines: [
+      {
+        principal: 'l_expired@%',
+        privileges: 'SUPER',
+        detail: 'its password has expired and must be changed at the next login',
+      },
+    ],
+    acts: [
+      { as: 'l_expired', run: ['SHOW DATABASES'], ends: [1820] },
+      { as: 'l_expired', run: [`SET PASSWORD = PASSWORD('${password}1')`, 'SET GLOBAL general_log = OFF'], ends: 'ok' },
+    ],
+  },
+  {
+    what: 'a plugin that is not loaded',
+    setup: [
+      'INSERT INTO mysql.global_priv VALUES (\'%\', \'l_unloaded\', \'{"access":33554432,"version_id":110002,"plugin":"ed25519","authentication_string":"none"}\')',
+      'FLUSH PRIVILEGES',
+    ],
+    lines: [
+      {
+        principal: 'l_unloaded@%',
+        privileges: 'CREATE USER',
+        enabled: 'no',
+        authentication: 'ed25519',
+        detail: 'its login plugin ed25519 is not loaded',
+      },
+    ],
+    acts: [{ as: 'l_unloaded', run: [], ends: [1524, ...refused] }],
+  },
+  {
+    what: 'a hash that no password fits',
+    setup: [
+      "CREATE USER l_hash IDENTIFIED VIA mysql_native_password USING 'invalid'",
+      'GRANT CREATE USER ON *.* TO l_hash',
+    ],
+    lines: [
+      {
+        principal: 'l_hash@%',
+        privileges: 'CREATE USER',
+        enabled: 'no',
+        detail: 'no password fits what is stored for mysql_native_password',
+      },
+    ],
+    acts: [{ as: 'l_hash', run: [], ends: refused }],
+  },
+  {
+    what: 'alternatives: one that fits nobody or one that does',
+    setup: [
+      `CREATE USER l_or IDENTIFIED VIA mysql_old_password USING '0123456789abcdef' OR mysql_native_password USING PASSWORD('${password}')`,
+      "CREATE USER l_or_socket IDENTIFIED VIA mysql_native_password USING 'invalid' OR unix_socket",
+      'GRANT CREATE USER ON *.* TO l_or, l_or_socket',
+    ],
+    lines: [
+      { principal: 'l_or@%', privileges: 'CREATE USER', authentication: 'mysql_old_password or mysql_native_password' },
+      {
+        principal: 'l_or_socket@%',
+        privileges: 'CREATE USER',
+        authentication: 'mysql_native_password or unix_socket',
+        detail:
+          "no password fits what is stored for mysql_native_password; logs in as the operating system's account l_or_socket",
+      },
+    ],
+  },
+  {
+    what: 'no password',
+    setup: ['CREATE USER l_empty', 'GRANT CREATE USER ON *.* TO l_empty'],
+    lines: [{ principal: 'l_empty@%', privileges: 'CREATE USER', detail: 'no password' }],
+  },
+  {
+    what: "the operating system's account",
+    setup: [
+      'CREATE USER l_socket IDENTIFIED VIA unix_socket',
+      "CREATE USER l_socket_as IDENTIFIED VIA unix_socket AS 'daemon'",
+      'GRANT CREATE USER ON *.* TO l_socket, l_socket_as',
+    ],
+    lines: [
+      {
+        principal: 'l_socket@%',
+        privileges: 'CREATE USER',
+        authentication: 'unix_socket',
+        detail: "logs in as the operating system's account l_socket",
+      },
+      {
+        principal: 'l_socket_as@%',
+        privileges: 'CREATE USER',
+        authentication: 'unix_socket',
+        detail: "logs in as the operating system's account daemon",
+      },
+    ],
+  },
+  {
+    what: 'an anonymous account',
+    setup: [`CREATE USER ''@'10.0.0.1' IDENTIFIED BY '${password}'`, "GRANT CREATE USER ON *.* TO ''@'10.0.0.1'"],
+    lines: [{ principal: '@10.0.0.1', privileges: 'CREATE USER', detail: 'anonymous: logs in under any name' }],
+  },
+  {
+    what: 'proxies: of an administrator, of a member of a role, of a schema administrator, of nobody of note, of everybody',
+    accounts: ['x_proxy', 'x_proxy_member', 'x_proxy_schema', 'x_proxy_harmless', 'x_proxy_all'],
+    setup: [
+      proxy('x_proxy', '%', 'g_super', 0),
+      proxy('x_proxy_member', '%', 'r_member', 0),
+      proxy('x_proxy_schema', '%', 'd_all', 0),
+      proxy('x_proxy_harmless', '%', 'powerless', 0),
+      proxy('x_proxy_all', '', '', 1),
+      'FLUSH PRIVILEGES',
+    ],
+    lines: [
+      { principal: 'x_proxy@%', privileges: 'PROXY ON g_super@%', detail: becomes('g_super@%') },
+      { principal: 'x_proxy_member@%', privileges: 'PROXY ON r_member@%', detail: becomes('r_member@%') },
+      {
+        scope: 'database:shop',
+        principal: 'x_proxy_schema@%',
+        privileges: 'PROXY ON d_all@%',
+        detail: becomes('d_all@%'),
+      },
+      {
+        principal: 'x_proxy_all@%',
+        privileges: 'PROXY ON @',
+        can_grant: 'yes',
+        detail: 'becomes any account that its login plugin names',
+      },
+    ],
+    acts: [{ as: 'x_proxy_all', run: ["GRANT PROXY ON g_super@'%' TO powerless@'%'"], ends: 'ok' }],
+  },
+];
+
+/** Names that would break a list joined by commas, a line, a spreadsheet, or a comparison that folds letters. */
+const names: Case[] = [
+  ...[
+    'a,b',
+    "it's",
+    'say "x"',
+    'new\nline',
+    'tab\there',
+    'right‮left',
+    '=cmd',
+    '+1',
+    '-1',
+    'at@at',
+    'back\\slash',
+    'percent%',
+    'semi; colon',
+    'a > b',
+    ' first blank',
+    'last blank ',
+    'x'.repeat(80),
+  ].map(
+    (name): Case => ({
+      what: `the name ${JSON.stringify(name)}`,
+      accounts: [`${name}@%`],
+      setup: [`GRANT SUPER ON *.* TO ${account(`${name}@%`)}`],
+      // A blank at the end is not kept.
+      lines: [{ principal: `${name.trimEnd()}@%`, privileges: 'SUPER' }],
+      acts: [{ as: name.trimEnd(), run: ['SET GLOBAL general_log = OFF'], ends: 'ok' }],
+    }),
+  ),
+  {
+    what: 'twins but for case and accents: one is an administrator',
+    accounts: ['Ada', 'ada', 'àda', 'ADA'],
+    setup: ["GRANT SUPER ON *.* TO 'Ada'@'%'", "GRANT RELOAD ON *.* TO 'àda'@'%'"],
+    lines: [
+      { principal: 'Ada@%', privileges: 'SUPER' },
+      { principal: 'àda@%', privileges: 'RELOAD' },
+    ],
+    acts: [
+      { as: 'Ada', run: ['SET GLOBAL general_log = OFF'], ends: 'ok' },
+      { as: 'ada', run: ['SET GLOBAL general_log = OFF'], ends: refused },
+      { as: 'ADA', run: ['SET GLOBAL general_log = OFF'], ends: refused },
+      { as: 'àda', run: ['SET GLOBAL general_log = OFF'], ends: refused },
+    ],
+  },
+  {
+    what: 'a role with commas and quotes and an @, of twins',
+    accounts: ['n_role_member'],
+    setup: [
+      "CREATE ROLE 'r,''1@x' WITH ADMIN n_role_member@'%'",
+      "CREATE ROLE 'R,''1@x'",
+      "GRANT RELOAD ON *.* TO 'R,''1@x'",
+    ],
+    lines: [{ principal: "R,'1@x", type: 'role', privileges: 'RELOAD' }],
+    acts: [{ as: 'n_role_member', run: ["SET ROLE 'r,''1@x'", 'FLUSH LOGS'], ends: refused }],
+  },
+  {
+    what: 'a host in capitals',
+    setup: [
+      `CREATE USER h_host@'DB1.Example.COM' IDENTIFIED BY '${password}'`,
+      "GRANT SUPER ON *.* TO h_host@'db1.example.com'",
+    ],
+    lines: [{ principal: 'h_host@db1.example.com', privileges: 'SUPER' }],
+  },
+];
+
+/** Whoever creates a role is its member, here root: that would be a row of root's for each of them. */
+const lastly: Case = {
+  what: 'the creator of the roles leaves them, but one',
+  setup: ["DELETE FROM mysql.roles_mapping WHERE User = 'root' AND Role <> 'dba'", 'FLUSH PRIVILEGES'],
+  lines: [],
+};
+
+/** What the two versions read SUPER of an older version as. */
+const olderSuper = (version: string): Case => {
+  const line = (name: string, privileges: string) => ({
+    principal: `${name}@10.0.0.1`,
+    privileges,
+    detail: 'no password',
+  });
+  const split =
+    'BINLOG ADMIN; BINLOG REPLAY; CONNECTION ADMIN; FEDERATED ADMIN; READ_ONLY ADMIN; REPLICATION SLAVE ADMIN; SET USER; SUPER';
+  const withMaster = split.replace('REPLICATION SLAVE', 'REPLICATION MASTER ADMIN; REPLICATION SLAVE');
+  const from11 = Number.parseInt(version, 10) >= 11;
+  return {
+    what: '',
+    lines: [
+      line('g_old', from11 ? withMaster : split),
+      line('g_old_replica', withMaster),
+      line('g_105', from11 ? withMaster : 'READ_ONLY ADMIN; SUPER'),
+      line('g_now', 'SUPER'),
+    ],
+  };
+};
+
+const cases = [
+  base,
+  company,
+  ...globalPrivileges,
+  ...notAdministrators,
+  ...systemSchema,
+  ...schemas,
+  ...roles,
+  ...logins,
+  ...names,
+  lastly,
+];
+
+/** What a query file answers the auditor, who logs in anew. */
+async function ask(server: Server) {
+  const connection = await server.connect('auditor', password, { charset: 'UTF8MB4_BIN' });
+  const sql = await readFile(path.join(import.meta.dirname, '..', 'queries', 'mariadb-administrators.sql'), 'utf8');
+  const [answer] = (await connection.query(sql)) as unknown as [Record<string, string | null>[]];
+  await connection.end();
+  return answer.map(row => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value ?? ''])));
+}
+
+for (const suite of [undefined, 'sid']) {
+  describe(`MariaDB ${suite ?? ''}: each way of being an administrator, and of not being one`, () => {
+    let server: Server;
+    let rows: Record<string, string>[];
+    let whole: Case[];
+    before(async () => {
+      server = await startMariadb(suite ? { suite } : {});
+      const [files] = await server.query("SELECT TRIM(TRAILING '/' FROM @@secure_file_priv) AS folder");
+      await setUp(server, cases);
+      for (const each of cases)
+        for (const act of each.acts ?? [])
+          act.run = act.run.map(run => run.replace(/'[^']*\/out'|'\{files\}\/out'/, `'${files!.folder}/out'`));
+      whole = [...cases, olderSuper(server.version)];
+      rows = await report(server);
+    });
+    after(() => server?.stop());
+
+    test('the whole report', () => compare(rows, whole, plugin));
+
+    test('times are UTC', async () => {
+      await server.query("SET GLOBAL time_zone = '+05:30'");
+      const again = await ask(server);
+      await server.query("SET GLOBAL time_zone = 'SYSTEM'");
+      const [now] = await server.query("SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%sZ') AS now");
+      const of = (list: typeof rows) => list.find(row => row.principal === 'g_super@%')!.password_changed_at!;
+      assert.match(of(rows), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+      assert.equal(of(again), of(rows));
+      assert.ok(Math.abs(Date.parse(now!.now) - Date.parse(of(rows))) < 120_000, of(rows));
+    });
+
+    test("the server's own settings change nothing", async () => {
+      const settings = [
+        ['sql_mode', 'ANSI_QUOTES,PIPES_AS_CONCAT,IGNORE_SPACE'],
+        ['sql_mode', 'NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE'],
+        ['sql_mode', 'PAD_CHAR_TO_FULL_LENGTH,NO_UNSIGNED_SUBTRACTION'],
+        ['sql_mode', 'TRADITIONAL,ONLY_FULL_GROUP_BY'],
+        ['sql_mode', 'ORACLE'],
+        ['sql_mode', 'MSSQL'],
+        ['group_concat_max_len', 4],
+        ['sql_select_limit', 3],
+        ['max_recursive_iterations', 2],
+        ['max_join_size', 1],
+        ['collation_connection', 'utf8mb4_unicode_ci'],
+      ];
+      const answer = reported(await ask(server));
+      assert.ok(answer.length >= rows.length);
+      for (const [name, value] of settings) {
+        await server.query(`SET GLOBAL ${name} = ?`, [value]);
+        assert.deepEqual(reported(await ask(server)), answer, `${name} = ${value}`);
+        await server.query(`SET GLOBAL ${name} = DEFAULT`);
+      }
+    });
+
+    test('a mode in which nothing can be read rightly is told', async () => {
+      await server.query("SET GLOBAL sql_mode = 'EMPTY_STRING_IS_NULL'");
+      const answer = await ask(server);
+      await server.query('SET GLOBAL sql_mode = DEFAULT');
+      const told = answer.filter(row => row.result === 'incomplete');
+      assert.equal(told.length, 1);
+      assert.match(told[0]!.detail!, /^sql_mode has EMPTY_STRING_IS_NULL/);
+    });
+
+    actOut(() => server, cases);
+  });
+
+  describe(`MariaDB ${suite ?? ''}: what everybody holds`, () => {
+    let server: Server;
+    const everybody = ['auditor@%', 'powerless@%', 'victim@%', 'e_locked@%', 'root@localhost', 'mariadb.sys@localhost'];
+    const about = (principal: string) => {
+      const detail =
+        principal === 'mariadb.sys@localhost'
+          ? ["MariaDB's own account", 'locked', 'no password']
+          : principal === 'e_locked@%'
+            ? ['locked']
+            : [];
+      return { principal, enabled: detail.length ? 'no' : 'yes', detail };
+    };
+    const through = (chain: string, privileges: string, note: string, more: object = {}) =>
+      everybody.map(name => {
+        const { detail, ...rest } = about(name);
+        return { ...rest, through: chain, privileges, detail: [...detail, note].join('; '), ...more };
+      });
+    const accounts: Case[] = [
+      base,
+      { what: '', accounts: ['e_locked'], setup: ["ALTER USER e_locked@'%' ACCOUNT LOCK"], lines: [] },
+    ];
+    before(async () => {
+      server = await startMariadb(suite ? { suite } : {});
+      await setUp(server, accounts);
+    });
+    after(() => server?.stop());
+
+    test('PUBLIC', async () => {
+      await server.query('GRANT CREATE USER ON *.* TO PUBLIC');
+      await server.query('GRANT ALL ON shop.* TO PUBLIC');
+      const lines = [
+        {
+          principal: 'PUBLIC',
+          type: 'role',
+          privileges: 'CREATE USER',
+          detail: 'what is granted to PUBLIC, everybody holds',
+        },
+        {
+          scope: 'database:shop',
+          principal: 'PUBLIC',
+          type: 'role',
+          privileges: 'ALL PRIVILEGES ON shop.*',
+          detail: 'what is granted to PUBLIC, everybody holds',
+        },
+        ...through('PUBLIC', 'CREATE USER', 'PUBLIC is everybody'),
+        ...through('PUBLIC', 'ALL PRIVILEGES ON shop.*', 'PUBLIC is everybody', { scope: 'database:shop' }),
+      ];
+      compare(await report(server), [...accounts, { what: '', lines }], plugin);
+      await perform(server, { as: 'powerless', run: [setPassword], ends: 'ok' });
+      await server
+        .query('REVOKE ALL, GRANT OPTION FROM PUBLIC')
+        .catch(() => server.query('REVOKE CREATE USER ON *.* FROM PUBLIC'));
+      await server.query('REVOKE ALL ON shop.* FROM PUBLIC').catch(() => {});
+    });
+
+    test('PUBLIC and the schema mysql, by a pattern, and a role that PUBLIC has', async () => {
+      await server.query('GRANT UPDATE ON `m%`.* TO PUBLIC');
+      await server.query('CREATE ROLE e_role');
+      await server.query('GRANT RELOAD ON *.* TO e_role');
+      await server.query('GRANT e_role TO PUBLIC');
+      await server.query("DELETE FROM mysql.roles_mapping WHERE User = 'root'");
+      await server.query('FLUSH PRIVILEGES');
+      const note = `PUBLIC is everybody; ${matching('m%')}`;
+      const lines = [
+        {
+          principal: 'PUBLIC',
+          type: 'role',
+          privileges: 'UPDATE ON m%.*',
+          detail: `what is granted to PUBLIC, everybody holds; ${matching('m%')}`,
+        },
+        ...through('PUBLIC', 'UPDATE ON m%.*', note),
+        { principal: 'e_role', type: 'role', privileges: 'RELOAD' },
+        {
+          principal: 'PUBLIC',
+          type: 'role',
+          through: 'e_role',
+          privileges: 'RELOAD',
+          detail: 'what is granted to PUBLIC, everybody holds',
+        },
+        ...through('PUBLIC > e_role', 'RELOAD', 'PUBLIC is everybody'),
+      ];
+      compare(await report(server), [...accounts, { what: '', lines }], plugin);
+      await perform(server, { as: 'powerless', run: [setPassword], ends: 'ok' });
+      await perform(server, { as: 'powerless', run: ['FLUSH LOGS'], ends: 'ok' });
+      await server.query('REVOKE UPDATE ON `m%`.* FROM PUBLIC');
+      await server.query('DROP ROLE e_role');
+    });
+
+    test('a schema grant of an anonymous account', async () => {
+      await server.query("CREATE USER ''@'%' ACCOUNT LOCK");
+      await server.query("GRANT UPDATE ON mysql.* TO ''@'%'");
+      const anonymous = 'granted to the anonymous account, whose schema grants hold for everybody from its hosts';
+      const lines = [
+        // The auditor has a grant of its own on mysql.*, which is nearer.
+        ...through('@%', 'UPDATE ON mysql.*', anonymous).filter(line => line.principal !== 'auditor@%'),
+        {
+          principal: '@%',
+          enabled: 'no',
+          privileges: 'UPDATE ON mysql.*',
+          detail: 'anonymous: logs in under any name; locked; no password',
+        },
+      ];
+      compare(await report(server), [...accounts, { what: '', lines }], plugin);
+      await perform(server, { as: 'powerless', run: [setPassword], ends: 'ok' });
+      await server.query("DROP USER ''@'%'");
+    });
+
+    test('skip_grant_tables', async () => {
+      await server.restart(['--skip-grant-tables']);
+      const line = {
+        principal: '@%',
+        privileges: 'skip_grant_tables',
+        can_grant: 'yes',
+        authentication: '',
+        detail:
+          'the server runs with skip_grant_tables: whoever reaches it is an administrator, without a password; the other rows are what its tables say',
+      };
+      compare(await report(server), [...accounts, { what: '', lines: [line] }], plugin);
+      await perform(server, { as: 'no such account', run: ['SELECT * FROM mysql.global_priv'], ends: 'ok' });
+    });
+
+    test('lower_case_table_names', async () => {
+      await server.restart(['--lower-case-table-names=1']);
+      await server.query("INSERT INTO mysql.db (Host, Db, User, Update_priv) VALUES ('%', 'MySQL', 'powerless', 'Y')");
+      await server.query('FLUSH PRIVILEGES');
+      const line = { principal: 'powerless@%', privileges: 'UPDATE ON mysql.*' };
+      compare(await report(server), [...accounts, { what: '', lines: [line] }], plugin);
+      await perform(server, { as: 'powerless', run: [setPassword], ends: 'ok' });
+    });
+  });
+
+  describe(`MariaDB ${suite ?? ''}: the tables changed by hand, and not yet read by the server`, () => {
+    let server: Server;
+    const inTables = 'in the tables, but not in force before FLUSH PRIVILEGES or a restart';
+    const inForce = 'in force, but no longer in the tables';
+    const changed: Case[] = [
+      base,
+      {
+        what: 'accounts before and after the change',
+        accounts: ['h_risen', 'h_fallen', 'h_gone', 'h_schema', 'h_part'],
+        setup: [
+          "GRANT UPDATE ON mysql.* TO h_schema@'%'",
+          "DELETE FROM mysql.db WHERE User = 'h_schema'",
+          "GRANT INSERT, UPDATE ON `m%`.* TO h_part@'%'",
+          "UPDATE mysql.db SET Update_priv = 'N' WHERE User = 'h_part'",
+          "GRANT SUPER, RELOAD ON *.* TO h_fallen@'%'",
+          "GRANT SUPER ON *.* TO h_gone@'%' WITH GRANT OPTION",
+          "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.access', 33554432 + 1024) WHERE User = 'h_risen'",
+          "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.access', 64) WHERE User = 'h_fallen'",
+          "DELETE FROM mysql.global_priv WHERE User = 'h_gone'",
+          "INSERT INTO mysql.db (Host, Db, User, Insert_priv) VALUES ('%', 'mysql', 'h_nobody', 'Y')",
+        ],
+        lines: [
+          {
+            principal: 'h_risen@%',
+            privileges: 'CREATE USER; GRANT OPTION',
+            can_grant: 'yes',
+            detail: `${inTables}: CREATE USER; ${inTables}: GRANT OPTION`,
+          },
+          {
+            principal: 'h_schema@%',
+            privileges: 'UPDATE ON mysql.*',
+            detail: 'in force, but no longer in the tables: UPDATE ON mysql.*',
+          },
+          {
+            principal: 'h_part@%',
+            privileges: 'INSERT ON m%.*; UPDATE ON m%.*',
+            detail: `in force, but no longer in the tables: UPDATE ON m%.*; ${matching('m%')}; ${matching('m%')}`,
+          },
+          { principal: 'h_fallen@%', privileges: 'RELOAD; SUPER', detail: `${inForce}: SUPER` },
+          {
+            principal: 'h_gone@%',
+            privileges: 'GRANT OPTION; SUPER',
+            can_grant: 'yes',
+            authentication: '',
+            detail: `in force, but no longer in mysql.global_priv; ${inForce}: GRANT OPTION; ${inForce}: SUPER`,
+          },
+        ],
+        acts: [
+          { as: 'h_risen', run: [takeOver], ends: refused },
+          { as: 'h_schema', run: [`ALTER USER victim@'%' IDENTIFIED BY '${password}'`], ends: 'ok' },
+          { as: 'h_fallen', run: ['SET GLOBAL general_log = OFF'], ends: 'ok' },
+          { as: 'h_gone', run: ["GRANT SUPER ON *.* TO victim@'%'"], ends: 'ok' },
+        ],
+      },
+    ];
+    before(async () => {
+      server = await startMariadb(suite ? { suite } : {});
+      await setUp(server, changed);
+    });
+    after(() => server?.stop());
+
+    test('the whole report', async () => compare(await report(server), changed, plugin));
+    actOut(() => server, changed);
+
+    test('an auditor whom the table has lost is told', async () => {
+      await server.query("UPDATE mysql.global_priv SET User = 'auditor2' WHERE User = 'auditor'");
+      assert.deepEqual(
+        (await report(server)).filter(row => row.result === 'incomplete').map(row => row.detail),
+        [
+          'mysql.global_priv lacks auditor@%, who asks: the tables are not what the server enforces; run FLUSH PRIVILEGES',
+        ],
+      );
+    });
+  });
+}
+
+describe('MariaDB: sight', () => {
+  let server: Server;
+  const lost: Record<string, string[]> = {
+    global_priv: ['root@localhost', 'w_static@%', 'w_proxy@%', 'w_role', 'w_member@%'],
+    db: ['w_schema@%'],
+    tables_priv: ['w_table@%', 'mariadb.sys@localhost'],
+    columns_priv: ['w_column@%'],
+    roles_mapping: ['w_member@%'],
+    proxies_priv: ['w_proxy@%'],
+  };
+  const tables = Object.keys(lost);
+  const seen: Case[] = [
+    base,
+    {
+      what: 'one of each kind',
+      accounts: ['w_static', 'w_schema', 'w_table', 'w_column', 'w_member', 'w_schema_member', 'w_proxy'],
+      setup: [
+        "GRANT SUPER ON *.* TO w_static@'%'",
+        "GRANT INSERT ON mysql.* TO w_schema@'%'",
+        "GRANT INSERT ON mysql.db TO w_table@'%'",
+        "GRANT UPDATE (Priv) ON mysql.global_priv TO w_column@'%'",
+        "CREATE ROLE w_role WITH ADMIN w_member@'%'",
+        'GRANT RELOAD ON *.* TO w_role',
+        proxy('w_proxy', '%', 'w_static', 0),
+        'FLUSH PRIVILEGES',
+      ],
+      lines: [
+        { principal: 'w_static@%', privileges: 'SUPER' },
+        { principal: 'w_schema@%', privileges: 'INSERT ON mysql.*' },
+        { principal: 'w_table@%', privileges: 'INSERT ON mysql.db' },
+        { principal: 'w_column@%', privileges: 'UPDATE (Priv) ON mysql.global_priv' },
+        { principal: 'w_role', type: 'role', privileges: 'RELOAD' },
+        { principal: 'w_member@%', through: 'w_role', privileges: 'RELOAD', can_grant: 'yes' },
+        { principal: 'w_proxy@%', privileges: 'PROXY ON w_static@%', detail: becomes('w_static@%') },
+      ],
+    },
+  ];
+  before(async () => {
+    server = await startMariadb();
+    await setUp(server, seen);
+    await server.query(`CREATE USER a_least@'%' IDENTIFIED BY '${password}'`);
+    for (const table of tables) {
+      await server.query(`GRANT SELECT ON mysql.${table} TO a_least@'%'`);
+      await server.query(`CREATE USER a_no_${table}@'%' IDENTIFIED BY '${password}'`);
+      for (const other of tables)
+        if (other !== table) await server.query(`GRANT SELECT ON mysql.${other} TO a_no_${table}@'%'`);
+    }
+    await server.query(`CREATE USER a_none@'%' IDENTIFIED BY '${password}'`);
+    await server.query(`CREATE USER a_role@'%' IDENTIFIED BY '${password}'`);
+    await server.query("CREATE ROLE a_other WITH ADMIN a_role@'%'");
+    await server.query("CREATE ROLE a_reader WITH ADMIN a_role@'%'");
+    await server.query('GRANT SELECT ON mysql.* TO a_reader');
+  });
+  after(() => server?.stop());
+
+  test('all', async () => compare(await report(server), seen, plugin));
+  test('the least', async () => compare(await report(server, 'a_least'), seen, plugin));
+  test('through a role that is no default', async () => compare(await report(server, 'a_role'), seen, plugin));
+
+  for (const table of tables) {
+    test(`not mysql.${table}`, async () => {
+      const rows = await report(server, `a_no_${table}`);
+      const incomplete = rows.filter(row => row.result === 'incomplete');
+      assert.equal(incomplete.length, 1);
+      assert.match(incomplete[0]!.detail!, new RegExp(`GRANT SELECT ON mysql\\.${table} TO 'a_no_${table}'@'%'`));
+      const found = new Set(rows.map(row => row.principal));
+      for (const { principal } of seen.flatMap(each => each.lines)) {
+        if (!lost[table]!.includes(principal)) assert.ok(found.has(principal), `${principal} without mysql.${table}`);
+      }
+    });
+  }
+
+  test('nothing at all', async () => {
+    const rows = await report(server, 'a_none');
+    assert.deepEqual(new Set(rows.map(row => row.result)), new Set(['incomplete']));
+    for (const table of tables) {
+      assert.equal(
+        rows.filter(row => row.detail!.includes(`GRANT SELECT ON mysql.${table} TO 'a_none'@'%'`)).length,
+        1,
+        table,
+      );
+    }
+  });
+
+  test('roles too entangled to follow', async () => {
+    for (let level = 0; level < 18; level++) {
+      await server.query(`CREATE ROLE knot_${level}_a`);
+      await server.query(`CREATE ROLE knot_${level}_b`);
+      if (level === 0) await server.query('GRANT SUPER ON *.* TO knot_0_a');
+      else await server.query(`GRANT knot_${level - 1}_a TO knot_${level}_a, knot_${level}_b`);
+      if (level > 0) await server.query(`GRANT knot_${level - 1}_b TO knot_${level}_a, knot_${level}_b`);
+    }
+    const rows = await report(server);
+    assert.deepEqual(
+      rows.filter(row => row.result === 'incomplete').map(row => [row.scope, row.detail]),
+      [
+        [
+          'server',
+          'the roles are too entangled to follow every chain of them: some administrators may be missing, and chains of those that are listed',
+        ],
+      ],
+    );
+    assert.ok(rows.some(row => row.principal === 'knot_12_a'));
+  });
+});
