@@ -830,6 +830,37 @@ async function openMssql(open: Open, credential: Credential, limit: number): Pro
   };
 }
 
+const ready = Symbol('a context that is ready');
+type WithContext = tls.SecureContextOptions & { [ready]?: tls.SecureContext };
+let driver: Promise<typeof import('tedious')> | undefined;
+
+/**
+ * The driver makes a context for each connection, which with these authorities takes five times what all the rest of it does,
+ * and much memory. So the function that it keeps a copy of when it is loaded gives it the one that is ready.
+ */
+function loadTedious() {
+  driver ??= (async () => {
+    const { createSecureContext } = tls;
+    const readyOrNew = (options?: WithContext) => options?.[ready] ?? createSecureContext(options);
+    Object.assign(tls, { createSecureContext: readyOrNew });
+    const tedious = (await import('tedious')).default;
+    Object.assign(tls, { createSecureContext });
+    return tedious;
+  })();
+  return driver;
+}
+
+const contextsOfTedious = new Map<string, WithContext>();
+
+async function sharedContext(own = ''): Promise<WithContext> {
+  const { ca } = await authorities(own);
+  const known = contextsOfTedious.get(own);
+  if (known) return known;
+  const made = { ca, [ready]: tls.createSecureContext({ ca, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }) };
+  contextsOfTedious.set(own, made);
+  return made;
+}
+
 type MssqlLogin = { connection: import('tedious').Connection; socket: net.Socket };
 
 /** Logs in with the driver of the package `mssql`, but without its pool, which logs in twice, and again and again where a server answers wrongly. */
@@ -840,8 +871,8 @@ async function loginMssql(
   encrypt = open.database.tls !== 'off',
 ): Promise<MssqlLogin> {
   const { database } = open;
-  const { Connection } = (await import('tedious')).default;
-  const cryptoCredentialsDetails = database.tls === 'verify' ? { ca: (await authorities(credential.ca)).ca } : {};
+  const { Connection } = await loadTedious();
+  const cryptoCredentialsDetails = database.tls === 'verify' ? await sharedContext(credential.ca) : {};
   const socket = net.connect({ host: database.host, port: database.port, noDelay: true, keepAlive: true });
   const connected = new Promise<net.Socket>((resolve, reject) => {
     socket.on('connect', () => resolve(socket)).on('error', reject);
@@ -915,7 +946,7 @@ async function runMssql(
   parameters: Record<string, string>,
   limit: number,
 ): ReturnType<Session['run']> {
-  const { Request, TYPES } = (await import('tedious')).default;
+  const { Request, TYPES } = await loadTedious();
   const sets: ResultSet[] = [];
   let whole = false;
   const answered = new Promise<void>((resolve, reject) => {
