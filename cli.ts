@@ -1205,7 +1205,7 @@ async function report(command: Extract<Command, { command: 'local' | 'remote' }>
   const startedAt = now();
   const show = makeProgress(command.quiet);
   const run: Run = {};
-  process.on('SIGINT', () => {
+  const interrupted = () => {
     show.end();
     if (command.command === 'local') removePartial(command.out, reportId);
     process.stderr.write(
@@ -1214,7 +1214,8 @@ async function report(command: Extract<Command, { command: 'local' | 'remote' }>
         : `interrupted: the run goes on, as report ${reportId}; its report will be ${run.started?.report ?? 'in the central bucket'}, whole when its manifest is beside it\n`,
     );
     process.exit(130);
-  });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupted);
   try {
     const outcome = await (command.command === 'local'
       ? runLocal(command, reportId, show)
