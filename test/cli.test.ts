@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type Command, help, parseArgs } from '../cli.ts';
+import { caller, startAws } from './aws.ts';
 import { silent } from './fault-servers.ts';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -205,5 +206,43 @@ test('Ctrl-C stops at once, leaves no half report, exit 130', () =>
       assert.deepEqual(fs.readdirSync(folder), ['inventory.json']);
     } finally {
       await server.stop();
+    }
+  }));
+
+test("--local reads ssm: and secretsmanager: with the operator's own AWS configuration, of the database's account alone", () =>
+  inFolder(async folder => {
+    const aws = await startAws();
+    try {
+      aws.callers.set('AKIAOPERATOR', caller('111122223333', 'operator'));
+      const value = '{"username":"u","password":"p","host":"127.0.0.1"}';
+      aws.parameters.set('arn:aws:ssm:us-east-1:111122223333:parameter/db-admin-report/a', {
+        value,
+        type: 'SecureString',
+      });
+      aws.secrets.set('arn:aws:secretsmanager:eu-west-1:111122223333:secret:b', value);
+      const closed = { port: 9 }; // whoever gets as far as that had a credential
+      const file = inventory(folder, [
+        { ...closed, id: 'ssm', credentials: 'ssm:/db-admin-report/a' },
+        { ...closed, id: 'secret', credentials: 'secretsmanager:b', region: 'eu-west-1' },
+        { ...closed, id: 'other-account', credentials: 'ssm:/db-admin-report/a', account: '444455556666' },
+        { ...closed, id: 'other-region', credentials: 'ssm:/db-admin-report/a', region: 'eu-west-1' },
+        { ...closed, id: 'other-host', credentials: 'ssm:/db-admin-report/a', host: '127.0.0.2' },
+      ]);
+      const env = aws.env('AKIAOPERATOR', 'us-west-2');
+      const { code, stdout, stderr } = await run(['--local', '--inventory', file, '--out', folder, '--json'], { env });
+      assert.equal(code, 3, stderr);
+      const details = Object.fromEntries(
+        JSON.parse(stdout).failures.map((failure: { database_id: string; detail: string }) => [
+          failure.database_id,
+          failure.detail,
+        ]),
+      );
+      assert.match(details.ssm, /^connection refused/);
+      assert.match(details.secret, /^connection refused/);
+      assert.match(details['other-account'], /was answered by 111122223333, the database is in 444455556666/);
+      assert.match(details['other-region'], /there is no parameter \/db-admin-report\/a/);
+      assert.match(details['other-host'], /is for the host 127\.0\.0\.1, the inventory says 127\.0\.0\.2/);
+    } finally {
+      await aws.stop();
     }
   }));
