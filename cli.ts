@@ -3,7 +3,6 @@
 // and says where it is. `--help` and `--version` answer before anything heavy is loaded.
 
 import { isUtf8 } from 'node:buffer';
-import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -353,13 +352,17 @@ async function getObject(location: string): Promise<Uint8Array> {
   return Body!.transformToByteArray();
 }
 
+/** In hexadecimal. The module is loaded when it is first needed: `--help` would take a third longer. */
+const sha256Of = (bytes: string | Uint8Array) =>
+  process.getBuiltinModule('node:crypto').createHash('sha256').update(bytes).digest('hex');
+
 /** Fetches a report and its manifest, checks the report's SHA-256, overwrites nothing. */
 async function download(locations: string[], folder: string, sha256: string): Promise<string[]> {
   fs.mkdirSync(folder, { recursive: true });
   const files: string[] = [];
   for (const [i, location] of locations.entries()) {
     const bytes = await getObject(location);
-    if (i === 0 && createHash('sha256').update(bytes).digest('hex') !== sha256)
+    if (i === 0 && sha256Of(bytes) !== sha256)
       throw new Error(`${location} is not what the orchestrator wrote: its SHA-256 is not ${sha256}`);
     const file = path.join(folder, path.posix.basename(location));
     fs.writeFileSync(file, bytes, { flag: 'wx' });
@@ -532,7 +535,6 @@ function makeFaults() {
 type Faults = ReturnType<typeof makeFaults>;
 
 const quote = (value: string) => JSON.stringify(value);
-const sha256Of = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const markLength = (bytes: Buffer) => (bytes.subarray(0, 3).equals(Buffer.from('\uFEFF')) ? 3 : 0);
 
 /**
@@ -1201,7 +1203,7 @@ async function report(command: Extract<Command, { command: 'local' | 'remote' }>
   const region = command.region || env.AWS_REGION || env.AWS_DEFAULT_REGION; // the SDK for JavaScript ignores the latter
   if (region) env.AWS_REGION = region;
   else delete env.AWS_REGION; // an empty one hides the profile's
-  const reportId = randomUUID();
+  const reportId = crypto.randomUUID();
   const startedAt = now();
   const show = makeProgress(command.quiet);
   const run: Run = {};
