@@ -182,13 +182,21 @@ function fromEnvironment(
 }
 
 function request({ accounts, databases }: RunOptions, reportId: string) {
-  const { username } = os.userInfo();
   return {
     reportId,
-    requestedBy: `${username}@${os.hostname()}`,
+    requestedBy: `${userName()}@${os.hostname()}`,
     ...(accounts.length > 0 && { accounts }),
     ...(databases.length > 0 && { databases }),
   };
+}
+
+/** A container may run under a number that has no name. */
+function userName(): string {
+  try {
+    return os.userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
 }
 
 /** Where a run in AWS is: known to Ctrl-C, and to the wait for a manifest when the stream breaks. */
@@ -251,7 +259,7 @@ async function runRemote(
     } catch (error) {
       undelivered = `the report could not be downloaded: ${inWords(error)}`;
     }
-  } else notes.push(`Fetch:    aws s3 cp ${summary.report} .`);
+  } else notes.push(...[summary.report, summary.manifest].map(file => `Fetch:    aws s3 cp ${file} .`));
   return { summary, manifest, notes, undelivered };
 }
 
@@ -286,7 +294,7 @@ async function* invoke(functionName: string, event: object): AsyncGenerator<Line
       text += decoder.decode(value.PayloadChunk.Payload, { stream: true });
       const lines = text.split('\n');
       text = lines.pop()!;
-      for (const line of lines) yield JSON.parse(line);
+      for (const line of lines) yield parseLine(line);
     }
     if (value.InvokeComplete?.ErrorCode) {
       const { ErrorCode, ErrorDetails = '' } = value.InvokeComplete;
@@ -294,6 +302,14 @@ async function* invoke(functionName: string, event: object): AsyncGenerator<Line
       throw new BrokenStream(why, { cause: 'ended' });
     }
     if (value.InvokeComplete) return;
+  }
+}
+
+function parseLine(line: string): Line {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new BrokenStream(`the answer has a line that cannot be read (${line.slice(0, 100)})`);
   }
 }
 
@@ -308,17 +324,19 @@ function stalling<T>(next: Promise<T>, what: string): Promise<T> {
 const stallSeconds = 100;
 
 async function waitForManifest(location: string, until: number): Promise<Manifest> {
+  const { isPassing } = await import('./orchestrator.ts');
   for (let wait = 1; ; wait = Math.min(wait * 2, 10)) {
     try {
       return await readManifest(location);
     } catch (error) {
       const { name } = error as Error;
-      const notYet =
+      const missing =
         /^(NoSuchKey|NotFound)$/.test(name) || (/AccessDenied|Forbidden/.test(name) && (await mayList(location)));
-      if (!notYet) throw error;
-      if (Date.now() > until) {
+      if (Date.now() > until && missing)
         throw new Error(`${location} did not appear: the run ended without a report (the orchestrator's log says why)`);
-      }
+      // The network that cut the stream may be gone for a while.
+      if (!missing && (Date.now() > until || !isPassing(error)))
+        throw new Error(`${location} cannot be read, look for it later: ${inWords(error)}`);
     }
     await new Promise(resolve => setTimeout(resolve, wait * 1000));
   }
@@ -326,14 +344,12 @@ async function waitForManifest(location: string, until: number): Promise<Manifes
 
 /** S3 answers "access denied" for an object that is not there to whoever may list below a prefix only: listing tells the two apart. */
 async function mayList(location: string): Promise<boolean> {
-  const { S3Client, ListObjectsV2Command } = await import('@aws-sdk/client-s3');
+  const { ListObjectsV2Command } = await import('@aws-sdk/client-s3');
   const { Bucket, Key } = s3Place(location);
-  return new S3Client({ followRegionRedirects: true })
-    .send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }))
-    .then(
-      () => true,
-      error => !/AccessDenied|Forbidden/.test(error.name),
-    );
+  return (await makeS3Client()).send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 })).then(
+    () => true,
+    error => !/AccessDenied|Forbidden/.test(error.name),
+  );
 }
 
 function s3Place(location: string) {
@@ -345,11 +361,15 @@ const readManifest = async (location: string): Promise<Manifest> =>
   JSON.parse(Buffer.from(await getObject(location)).toString('utf8'));
 
 async function getObject(location: string): Promise<Uint8Array> {
-  const { S3Client, GetObjectCommand } = await import('@aws-sdk/client-s3');
-  const { Body } = await new S3Client({ maxAttempts: 5, followRegionRedirects: true }).send(
-    new GetObjectCommand(s3Place(location)),
-  );
+  const { GetObjectCommand } = await import('@aws-sdk/client-s3');
+  const { Body } = await (await makeS3Client()).send(new GetObjectCommand(s3Place(location)));
   return Body!.transformToByteArray();
+}
+
+async function makeS3Client() {
+  const { S3Client } = await import('@aws-sdk/client-s3');
+  const requestHandler = { connectionTimeout: 5_000, socketTimeout: 15_000 }; // else silence would be waited for without end
+  return new S3Client({ maxAttempts: 3, followRegionRedirects: true, requestHandler });
 }
 
 /** In hexadecimal. The module is loaded when it is first needed: `--help` would take a third longer. */
@@ -373,12 +393,7 @@ async function download(locations: string[], folder: string, sha256: string): Pr
 
 /** What to do next, for what AWS and its SDK say. */
 const remedies: [RegExp, string][] = [
-  [/sso|expired/i, 'the AWS session has expired or there is none: aws sso login (with --profile NAME if you use one)'],
   [/Region is missing/, 'no AWS region is known: use --region NAME, or set AWS_REGION'],
-  [
-    /CredentialsProviderError|Could not load credentials|Could not resolve credentials/,
-    'no AWS credentials: use --profile NAME or set AWS_PROFILE',
-  ],
   [
     /UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch|InvalidAccessKeyId/,
     'AWS does not know these credentials: correct them or log in again',
@@ -394,10 +409,17 @@ const remedies: [RegExp, string][] = [
   [/NoSuchBucket/, 'the bucket does not exist'],
   [/TooManyRequests|Throttl/, 'AWS is throttling: nothing was run; try again in a minute'],
   [/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH/, 'AWS could not be reached: check the network and --region'],
+  // Behind "access denied", whose message names a role that for many is called AWSReservedSSO_...
+  [/sso|expired/i, 'the AWS session has expired or there is none: aws sso login (with --profile NAME if you use one)'],
+  [
+    /CredentialsProviderError|Could not load credentials|Could not resolve credentials/,
+    'no AWS credentials: use --profile NAME or set AWS_PROFILE',
+  ],
 ];
 
 function inWords(error: unknown): string {
-  const { name, message, code = '' } = error as Error & { code?: string };
+  const { name, message, code = '', path } = error as Error & { code?: string; path?: string };
+  if (path !== undefined) return message; // a file, whatever its name reminds of
   if (name === 'Error' && !code && message !== 'Region is missing') return message; // one of our own
   const remedy = remedies.find(([pattern]) => pattern.test(`${name} ${code} ${message}`))?.[1];
   return remedy ? `${remedy}\n(${name}: ${message})` : message;
@@ -1200,7 +1222,9 @@ async function main(argv: string[]): Promise<number> {
 async function report(command: Extract<Command, { command: 'local' | 'remote' }>): Promise<number> {
   const { env } = process;
   if (command.profile) env.AWS_PROFILE = command.profile;
-  const region = command.region || env.AWS_REGION || env.AWS_DEFAULT_REGION; // the SDK for JavaScript ignores the latter
+  // The SDK for JavaScript ignores AWS_DEFAULT_REGION; a function's ARN names a region where nothing else does.
+  const [, arnRegion] = /^arn:[^:]*:lambda:([^:]+):/.exec(command.command === 'remote' ? command.function : '') ?? [];
+  const region = command.region || env.AWS_REGION || env.AWS_DEFAULT_REGION || (command.profile ? '' : arnRegion);
   if (region) env.AWS_REGION = region;
   else delete env.AWS_REGION; // an empty one hides the profile's
   const reportId = crypto.randomUUID();
@@ -1262,7 +1286,9 @@ function removePartial(folder: string, reportId: string) {
 }
 
 if (process.argv[1] && fs.realpathSync(process.argv[1]) === import.meta.filename) {
-  process.stdout.on('error', () => {}); // the reader went away
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}); // the reader went away
+  // Drivers and the SDK talk here: past --quiet, and into the live line.
+  for (const name of ['log', 'info', 'warn', 'error', 'trace'] as const) console[name] = () => {};
   const code = await main(process.argv.slice(2));
   process.stdout.write('', () => process.exit(code)); // a socket that a driver forgot must not keep the process alive
 }

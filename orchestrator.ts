@@ -211,6 +211,9 @@ export function parseInventory(json: string, { local = false } = {}): Database[]
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+const isQuery = (value: unknown): value is Query =>
+  isObject(value) && [value.file, value.sha256, value.text].every(each => typeof each === 'string');
+
 /**
  * JSON.parse, but a fault has its line and column, and a field that stands twice in an object is one: JSON.parse keeps the
  * last silently, and with it only half of the databases.
@@ -342,7 +345,7 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
       const database = waiting.get(given.id);
       if (!database) return; // answered already, or after the end
       waiting.delete(given.id);
-      for (const query of origin.queries) {
+      for (const query of origin.queries.filter(isQuery)) {
         if (!texts.has(query.sha256) && createHash('sha256').update(query.text).digest('hex') === query.sha256)
           texts.set(query.sha256, query);
       }
@@ -387,7 +390,6 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
       partial('csv'),
       chosen.map(database => database.id),
     );
-    await surroundings.put(csv.file, report, csv.sha256, 'text/csv; charset=utf-8');
 
     const databases = chosen.map(database => entries.get(database.id)!);
     const count = (...results: string[]) => databases.filter(database => results.includes(database.result)).length;
@@ -425,6 +427,7 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
     };
     const manifestBytes = `${JSON.stringify(manifest, null, 2)}\n`;
     fs.writeFileSync(partial('manifest'), manifestBytes, { flag: 'wx', mode: 0o600, flush: true });
+    await surroundings.put(csv.file, report, csv.sha256, 'text/csv; charset=utf-8');
     await surroundings.put(
       partial('manifest'),
       manifestLocation,
@@ -465,10 +468,16 @@ export function summarize(manifest: Manifest, location: string): Summary {
 function sound(given: DatabaseResult, database: Database, texts: Map<string, Query>): DatabaseResult {
   const odd = (what: string) =>
     failed(database, `the worker answered ${what}: deploy this version of it in account ${database.account}`);
-  const asText = (value: unknown) => String(value ?? '').toWellFormed();
+  const asText = (value: unknown) => (typeof value === 'string' ? value.toWellFormed() : '');
   if (!['admin', 'none', 'incomplete', 'failed'].includes(given.result))
     return odd(`with the result ${JSON.stringify(given.result)}`);
   if (!Array.isArray(given.rows) || !given.rows.every(isObject)) return odd('without rows');
+  if (
+    given.rows.some(row =>
+      rowColumns.some(column => !['string', 'undefined'].includes(typeof (row[column] ?? undefined))),
+    )
+  )
+    return odd('with a field that is no text');
   if (given.result === 'admin' && given.rows.length === 0) return odd('"admin" and named nobody');
   if (given.result === 'none' && given.rows.length > 0) return odd('"none" and named somebody');
   const rows = given.rows.map(
@@ -488,10 +497,10 @@ function sound(given: DatabaseResult, database: Database, texts: Map<string, Que
     engine_version: asText(given.engine_version),
     server_name: asText(given.server_name),
     server_id: asText(given.server_id),
-    collected_at: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(given.collected_at)
+    collected_at: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(asText(given.collected_at))
       ? given.collected_at
       : isoSeconds(new Date()),
-    duration_ms: Math.max(0, Math.round(Number(given.duration_ms)) || 0),
+    duration_ms: Number.isFinite(given.duration_ms) ? Math.max(0, Math.round(given.duration_ms)) : 0,
     queries: (queries as string[]).filter(sha256 => texts.has(sha256)), // one without its text is no evidence
   };
 }
@@ -740,23 +749,26 @@ async function lambdaSurroundings(request: Request, context: LambdaContext): Pro
     return value;
   };
   const remaining = context.getRemainingTimeInMillis();
-  const stop = Date.now() + remaining - Math.min(60_000, Math.ceil(remaining / 3)); // timers take whole milliseconds
+  const reserve = Math.min(60_000, Math.ceil(remaining / 3)); // timers take whole milliseconds
+  const deadline = Date.now() + remaining - reserve;
   const inventory = setting('INVENTORY');
   const bucket = setting('REPORT_BUCKET');
   const prefix = process.env.REPORT_PREFIX || 'reports/';
+  if (!prefix.endsWith('/')) throw new Error(`REPORT_PREFIX must end in "/": ${prefix}`);
   const { S3Client } = await import('@aws-sdk/client-s3');
   const s3 = new S3Client({
     maxAttempts: 1, // a stream is sent once: withRetries opens the file anew
     followRegionRedirects: true,
-    requestHandler: { connectionTimeout: 5_000, socketTimeout: 30_000 }, // of silence: a large report may take longer
+    requestHandler: { connectionTimeout: 5_000, socketTimeout: 10_000 }, // of silence: a large report may take longer
   });
   return {
     local: false,
     control: process.env.CONTROL || defaultControl,
     requestId: context.awsRequestId,
-    stop,
+    stop: deadline + reserve / 4, // what workers answer at their deadline is still on its way
     inventory: () => readInventory(inventory, s3),
-    collect: (databases, done) => invokeWorkers(request.reportId, databases, done, stop, context.invokedFunctionArn),
+    collect: (databases, done) =>
+      invokeWorkers(request.reportId, databases, done, deadline, context.invokedFunctionArn),
     folder: os.tmpdir(),
     location: (name, generatedAt) => `s3://${bucket}/${prefix}${generatedAt.slice(0, 10).replaceAll('-', '/')}/${name}`,
     put: (file, location, sha256, contentType) => putObject(s3, file, location, sha256, contentType),
@@ -764,12 +776,12 @@ async function lambdaSurroundings(request: Request, context: LambdaContext): Pro
 }
 
 /** Runs a call again, three times at the most, where AWS or the network had a passing fault. */
-async function withRetries<T>(call: () => Promise<T>, passing = isPassing): Promise<T> {
+async function withRetries<T>(call: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await call();
     } catch (error) {
-      if (attempt === 3 || !passing(error)) throw error;
+      if (attempt === 3 || !isPassing(error)) throw error;
       await pause(backoff(attempt));
     }
   }
@@ -781,7 +793,8 @@ type AwsError = Error & {
   $retryable?: { throttling?: boolean };
 };
 
-function isPassing(error: unknown): boolean {
+/** Whether AWS or the network had a passing fault. */
+export function isPassing(error: unknown): boolean {
   const { name, code = '', $metadata, $retryable } = error as AwsError;
   const status = $metadata?.httpStatusCode ?? 0;
   if (status >= 500 || status === 429 || status === 409 || $retryable) return true;
@@ -804,7 +817,10 @@ async function readInventory(
   try {
     if (source.startsWith('ssm:')) {
       const { SSMClient, GetParameterCommand } = await import('@aws-sdk/client-ssm');
-      const ssm = new SSMClient({ maxAttempts: 5 });
+      const ssm = new SSMClient({
+        maxAttempts: 5,
+        requestHandler: { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+      });
       const { Parameter } = await ssm.send(
         new GetParameterCommand({ Name: source.slice('ssm:'.length), WithDecryption: true }),
       );
@@ -865,7 +881,12 @@ async function putObject(
       )
         return;
     }
-    throw new Error(`${location} cannot be written: ${name}: ${message}`, { cause: error });
+    const next = /AccessDenied|NoSuchBucket/.test(name)
+      ? '. Deploy template.yaml with Role=hub again: the role db-admin-report-orchestrator needs s3:PutObject and s3:GetObject there'
+      : $metadata?.httpStatusCode === 412
+        ? '. Another object has that name: run again'
+        : '';
+    throw new Error(`${location} cannot be written: ${name}: ${message}${next}`, { cause: error });
   }
 }
 
@@ -879,6 +900,8 @@ const batchLimits = {
   perWorker: 5,
   /** times that a database is asked for, where a worker crashes, times out or answers in pieces */
   attempts: 3,
+  /** bytes of an unpacked answer: one that is larger counts as cut, and is asked for in parts */
+  unpacked: 96 * 1024 * 1024,
   /** of a worker, from its invocation, ms; Lambda ends it at 300 s */
   worker: 285_000,
   /** how long a function that is not ready yet is waited for, ms: the network of one long unused is made anew */
@@ -901,43 +924,49 @@ async function invokeWorkers(
   const partition = ownArn.split(':')[1];
   const arnOf = ({ worker, region, account }: Database) =>
     worker.startsWith('arn:') ? worker : `arn:${partition}:lambda:${region}:${account}:function:${worker}`;
-  const queues = new Map<string, Batch[]>();
-  for (const [arn, list] of Map.groupBy(databases, arnOf)) {
+  const workers = Map.groupBy(databases, arnOf);
+  for (const arn of workers.keys())
     if (ownArn === arn || ownArn.startsWith(`${arn}:`))
       throw new Error(`the inventory names the orchestrator itself as a worker: ${arn}`);
-    queues.set(
-      arn,
-      inParts(list, batchLimits.databases).map(part => ({ arn, databases: part, attempt: 1 })),
-    );
-  }
   const clients = new Map<string, Promise<LambdaClient>>();
   const clientOf = (region: string) => {
     const client = clients.get(region) ?? makeLambdaClient(region);
     clients.set(region, client);
     return client;
   };
-  const places = { free: batchLimits.invocations, waiting: [] as (() => void)[] };
-  const invoke: Invoke = async (arn, payload, ms) => {
-    if (places.free === 0) await new Promise<void>(resolve => places.waiting.push(resolve));
-    else places.free--;
-    try {
+  const overall = limited(batchLimits.invocations);
+  const invoke: Invoke = (arn, payload, ms) =>
+    overall(async () => {
+      // A function that is run again goes on where it was frozen: what is left of an earlier run ends here.
+      if (Date.now() >= stop) throw Object.assign(new Error('no time was left'), { name: 'TimeoutError' });
       const { InvokeCommand } = await import('@aws-sdk/client-lambda');
       const command = new InvokeCommand({ FunctionName: arn, Payload: JSON.stringify(payload()) });
-      return await (await clientOf(arn.split(':')[3]!)).send(command, { abortSignal: AbortSignal.timeout(ms()) });
-    } finally {
-      const next = places.waiting.shift();
-      if (next) next();
-      else places.free++;
-    }
-  };
-  const lane = async (queue: Batch[]) => {
-    for (let batch = queue.shift(); batch; batch = queue.shift()) {
-      queue.push(...(await invokeBatch(reportId, batch, invoke, done, stop)));
-    }
-  };
+      return (await clientOf(arn.split(':')[3]!)).send(command, { abortSignal: AbortSignal.timeout(ms()) });
+    });
   await Promise.all(
-    [...queues.values()].flatMap(queue => Array.from({ length: batchLimits.perWorker }, () => lane(queue))),
+    [...workers].flatMap(([arn, list]) => {
+      const own = limited(batchLimits.perWorker);
+      const ask = async (batch: Batch): Promise<unknown> =>
+        Promise.all((await own(() => invokeBatch(reportId, batch, invoke, done, stop))).map(ask));
+      return inParts(list, batchLimits.databases).map(part => ask({ arn, databases: part, attempt: 1 }));
+    }),
   );
+}
+
+/** Runs at most `count` at the same time; the others wait their turn. */
+function limited(count: number) {
+  const waiting: (() => void)[] = [];
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (count === 0) await new Promise<void>(resolve => waiting.push(resolve));
+    else count--;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else count++;
+    }
+  };
 }
 
 async function makeLambdaClient(region: string): Promise<LambdaClient> {
@@ -970,9 +999,10 @@ async function invokeBatch(
     for (const database of databases) done(failed(database, why), { version: '', queries: [], attempts: attempt });
     return [];
   };
-  const first = Date.now();
+  let notReadySince: number | undefined; // not from the start: it may have waited for a place
   for (let tries = 0; ; tries++) {
-    let why: string;
+    let why = '';
+    let answered: ReturnType<typeof unpack>;
     try {
       const deadline = () => Math.min(Date.now() + batchLimits.worker, stop);
       const output = await invoke(
@@ -983,25 +1013,23 @@ async function invokeBatch(
       const payload = Buffer.from(output.Payload ?? []).toString('utf8');
       if (output.FunctionError) why = `the worker ${arn} failed: ${oneLine(payload, 300)}`;
       else {
-        const unpacked = unpack(payload);
-        if (unpacked) return takeAnswer(unpacked, batch, done);
+        answered = unpack(payload);
         why = `the answer of the worker ${arn} was cut`;
       }
     } catch (error) {
       const { name, code = '', message, $metadata } = error as AwsError;
       why = invocationInWords(name, message, arn);
-      const waited = Date.now() - first;
       const notRun = $metadata?.httpStatusCode !== undefined || /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/.test(code);
       if (notRun) {
-        const again =
-          notReady.test(name) || /state: Pending/.test(message)
-            ? waited < batchLimits.notReady
-            : isPassing(error) && tries < 5;
+        const pending = notReady.test(name) || /state: Pending/.test(message);
+        if (pending) notReadySince ??= Date.now();
+        const again = pending ? Date.now() - notReadySince! < batchLimits.notReady : isPassing(error) && tries < 5;
         if (!again || Date.now() >= stop) return giveUp(why);
         await pause(Math.min(backoff(tries, 1_000), Math.max(0, stop - Date.now())));
         continue;
       }
     }
+    if (answered) return takeAnswer(answered, batch, done);
     // A crash, a time-out or a cut answer: again, in parts and at last each alone, so that a database that brings a worker
     // down costs only itself.
     if (attempt >= batchLimits.attempts || Date.now() + 5_000 > stop)
@@ -1034,7 +1062,8 @@ function unpack(payload: string): (WorkerAnswer & { results: DatabaseResult[] })
   try {
     const answered = JSON.parse(payload);
     if (!isObject(answered) || typeof answered.gzip !== 'string') return { ...(answered as WorkerAnswer), results: [] };
-    const results = JSON.parse(gunzipSync(Buffer.from(answered.gzip, 'base64')).toString('utf8'));
+    const json = gunzipSync(Buffer.from(answered.gzip, 'base64'), { maxOutputLength: batchLimits.unpacked });
+    const results = JSON.parse(json.toString('utf8'));
     return {
       ...(answered as WorkerAnswer),
       results: Array.isArray(results) ? (results.filter(isObject) as DatabaseResult[]) : [],

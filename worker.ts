@@ -2,7 +2,7 @@
 // It runs as a Lambda in each account (`handler`) and, for `--local`, in the operator's own process (`collect`).
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -74,7 +74,7 @@ export type CredentialSource = (database: Database) => Promise<Credential>;
 
 const seconds = 1000;
 export const limits = {
-  /** of one database, from its first connect */
+  /** of one database, its credential included */
   database: 240 * seconds,
   /** of a connect with its TLS and log-in, and of its second try after a time-out (a paused Aurora wakes in 15 s) */
   connect: [10 * seconds, 30 * seconds],
@@ -86,8 +86,6 @@ export const limits = {
   concurrency: 32,
   /** a connect that is slower than this lets another database have its place meanwhile */
   patience: 1 * seconds,
-  /** of one result in characters: a server without end must not cost the others their memory */
-  result: 256 * 1024 * 1024,
   /** open sockets, those in a slow connect included; Lambda allows 1,024 file descriptors */
   sockets: 600,
   /** of an answer in bytes; Lambda's own is 6 MB */
@@ -148,7 +146,7 @@ export function answer(results: DatabaseResult[], queries: Query[], limit = limi
     if (bySize.length === 1) {
       const [{ result, size }] = bySize as [(typeof bySize)[number]];
       const detail = `its answer is too large: ${result.rows.length} rows, ${size} bytes`;
-      bySize[0] = { result: failed({ ...result, engine: result.engine }, detail), size: 0 };
+      bySize[0] = { result: failed(result, detail), size: 0 };
       if (size === 0) throw new Error(`an answer of ${limit} bytes holds not even a failure`);
       continue;
     }
@@ -254,7 +252,7 @@ function catchStrayThrows() {
   process.setUncaughtExceptionCaptureCallback(error => {
     const database = reading.getStore();
     if (database) return database.fail(error);
-    console.error(error);
+    process.stderr.write(`${error.stack ?? error}\n`);
     process.exit(1);
   });
 }
@@ -268,7 +266,7 @@ async function readDatabase(
 ): Promise<DatabaseResult> {
   const started = Date.now();
   const end = Math.min(started + limits.database, stop);
-  const open: Open = { database, place, end, destroy: new Set(), queries: new Map(), password: '' };
+  const open: Open = { database, place, end, destroy: new Set(), queries: new Map(), password: '', over: false };
   let timeout: NodeJS.Timeout | undefined;
   try {
     const late =
@@ -290,6 +288,7 @@ async function readDatabase(
     };
   } finally {
     clearTimeout(timeout);
+    open.over = true; // what is still under way in `read` opens nothing any more
     for (const destroy of open.destroy) destroy();
     for (const [sha256, query] of open.queries) used.set(sha256, query);
   }
@@ -303,6 +302,7 @@ type Open = {
   destroy: Set<() => void>;
   queries: Map<string, Query>;
   password: string;
+  over: boolean;
 };
 
 /** A connection, whichever the driver. `run` gives one list of rows per result set, every value as text or null. */
@@ -476,12 +476,10 @@ async function readBatch(
       const alone = await Promise.all(names.map(one => readBatch(getParameters, [one])));
       return new Map(alone.flatMap(outcome => [...outcome]));
     }
-    const fail = (): never => {
-      throw new Error(`Parameter Store refused ${names.join(', ')}: ${name}: ${message}${remedy(name)}`, {
-        cause: error,
-      });
+    const refusal = (one: string) => (): never => {
+      throw new Error(`Parameter Store refused ${one}: ${name}: ${message}${remedy(name)}`, { cause: error });
     };
-    return new Map(names.map(one => [one, fail]));
+    return new Map(names.map(one => [one, refusal(one)]));
   }
   const byName = new Map(output.Parameters?.map(parameter => [parameter.Name, parameter]));
   return new Map(
@@ -522,9 +520,7 @@ export function parseCredential(value: string, database: Database): Credential {
   const { username, password, host, ca } = parsed;
   if (typeof username !== 'string' || username === '') throw new Error(`the value of ${source} has no "username"`);
   if (typeof password !== 'string') throw new Error(`the value of ${source} has no "password"`);
-  if (ca !== undefined && (typeof ca !== 'string' || !ca.includes('-----BEGIN CERTIFICATE-----'))) {
-    throw new Error(`"ca" in the value of ${source} is not a PEM certificate`);
-  }
+  if (ca !== undefined && !isPem(ca)) throw new Error(`"ca" in the value of ${source} is not a PEM certificate`);
   if (!source.startsWith('env:') || host !== undefined) {
     if (typeof host !== 'string')
       throw new Error(`the value of ${source} has no "host": it must name the host that the credential is for`);
@@ -537,6 +533,18 @@ export function parseCredential(value: string, database: Database): Credential {
   return { username, password, ca: ca as string | undefined };
 }
 
+/** OpenSSL passes over what it cannot read, and the server would seem to be the one with a wrong certificate. */
+function isPem(ca: unknown): boolean {
+  const certificates =
+    typeof ca === 'string' ? ca.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) : null;
+  try {
+    for (const each of certificates ?? []) new X509Certificate(each);
+    return certificates !== null;
+  } catch {
+    return false;
+  }
+}
+
 // ── connecting ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Connects; once more after a time-out, twice more after a connection reset or refused. A refused log-in is tried once. */
@@ -544,7 +552,10 @@ async function connect(open: Open, attempt: (limit: number) => Promise<Session>)
   for (let timeouts = 0, resets = 0; ; ) {
     const limit = limits.connect[timeouts]!;
     try {
-      return await open.place.lend(attempt(limit));
+      if (open.over) throw new Error('too late to connect');
+      const session = await open.place.lend(attempt(limit));
+      if (open.over) throw new Error('too late to read');
+      return session;
     } catch (error) {
       for (const destroy of open.destroy) destroy();
       open.destroy.clear();
@@ -637,6 +648,16 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
   });
   let failQuery: (error: Error) => void = () => {};
   connection.on('error', error => failQuery(error)); // a connection that breaks says so here, not to the query
+  let reached = false;
+  socket.once('connect', () => {
+    reached = true;
+  });
+  const watch = setInterval(() => {
+    if (socket.bytesRead < limits.received) return; // a packet without end would take all memory
+    failQuery(coded('TOO_LARGE', `${limits.received / 2 ** 20} MB`));
+    socket.destroy();
+  }, 100);
+  socket.once('close', () => clearInterval(watch));
   open.destroy.add(() => {
     connection.destroy(); // ends the stream only
     socket.destroy();
@@ -647,27 +668,34 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
     ),
     limit,
     'the connect',
-  );
+  ).catch(error => {
+    if (error.code === 'ETIMEDOUT') {
+      error.message = !reached
+        ? 'no connection: check security groups and routes'
+        : socket.bytesRead > 0
+          ? 'connected, but the log-in was not answered'
+          : 'connected, but the server says nothing';
+    }
+    // After the greeting a password may have been sent: once is enough.
+    if (socket.bytesRead > 0 && /^(ECONNRESET|EPIPE|PROTOCOL_CONNECTION_LOST)$/.test(error.code))
+      error.code = 'PROTOCOL_ENDED';
+    throw error;
+  });
   return {
     run: sql =>
       within(
         new Promise((resolve, reject) => {
           const set: ResultSet = { columns: [], rows: [] };
-          let size = 0;
-          failQuery = reject;
+          failQuery = (error: Error & { code?: string; errno?: number }) =>
+            reject(error.code || error.errno ? error : coded('MALFORMED', error.message));
           const query = connection.query({ sql, timeout: limits.query });
-          query.on('error', reject);
+          query.on('error', failQuery);
           query.on('fields', fields => {
             set.columns = ((fields as unknown as { name: string }[] | undefined) ?? []).map(field => field.name);
           });
           query.on('result', row => {
             if (!Array.isArray(row)) return; // a statement without rows, such as SET ROLE
-            const values = row.map(value => (value === null ? null : String(value)));
-            set.rows.push(values);
-            size += values.reduce((sum, value) => sum + (value?.length ?? 0), 100);
-            if (size < limits.result) return;
-            connection.destroy();
-            reject(new Error(`the answer has no end: more than ${set.rows.length} rows`));
+            set.rows.push(row.map(value => (value === null ? null : String(value))));
           });
           query.on('end', () => resolve([set]));
         }),
@@ -842,9 +870,11 @@ function loadTedious() {
     const { createSecureContext } = tls;
     const readyOrNew = (options?: WithContext) => options?.[ready] ?? createSecureContext(options);
     Object.assign(tls, { createSecureContext: readyOrNew });
-    const tedious = (await import('tedious')).default;
-    Object.assign(tls, { createSecureContext });
-    return tedious;
+    try {
+      return (await import('tedious')).default;
+    } finally {
+      Object.assign(tls, { createSecureContext });
+    }
   })();
   return driver;
 }

@@ -331,3 +331,13 @@ export const accessDenied = (certificate?: KeyAndCertificate) =>
       return true;
     },
   });
+
+/** Takes the log-in, and with it what proves the password, and hangs up. */
+export const closingAfterLogin = (certificate?: KeyAndCertificate) =>
+  mysql({
+    certificate,
+    onLogin(socket) {
+      socket.destroy();
+      return true;
+    },
+  });

@@ -507,17 +507,21 @@ describe('a fleet', { concurrency: 3 }, () => {
 
   test('results that make no sense are not read as "nobody"', async context => {
     const nonsense: Run = ({ databases }: WorkerEvent) => {
-      const results = [{}, { result: 'none', rows: [administrator('x')] }, { result: 'admin', rows: [] }].map(
-        (odd, n) => ({ id: databases[n]?.id, ...odd }),
-      );
+      const results = [
+        {},
+        { result: 'none', rows: [administrator('x')] },
+        { result: 'admin', rows: [] },
+        { result: 'admin', rows: [{ ...administrator('x'), principal: { toString: 1 } }] },
+        { result: 'none', rows: [], queries: [null], collected_at: {}, duration_ms: 'x' },
+      ].map((odd, n) => ({ id: databases[n]?.id, ...odd }));
       const gzip = gzipSync(JSON.stringify([...results, { id: 'stranger', result: 'admin', rows: [] }, null]));
-      return { version: '1.0.0', queries: [], gzip: gzip.toString('base64'), unanswered: ['unheard-of'] };
+      return { version: '1.0.0', queries: [null], gzip: gzip.toString('base64'), unanswered: ['unheard-of'] };
     };
-    const databases = ['a', 'b', 'c', 'd'].map(id => database(id, BANK, 'eu-west-1'));
+    const databases = ['a', 'b', 'c', 'd', 'e', 'f'].map(id => database(id, BANK, 'eu-west-1'));
     const fleet = await startFleet(context, databases, { worker: { run: nonsense } });
     await check(fleet, await run(fleet), {
       code: 3,
-      results: { a: 'failed', b: 'failed', c: 'failed', d: 'failed' },
+      results: { a: 'failed', b: 'failed', c: 'failed', d: 'failed', e: 'none', f: 'failed' },
     });
   });
 

@@ -247,6 +247,19 @@ describe('one inventory, healthy and faulty', () => {
         detail: /too many connections/,
       },
       { id: 'blocked', port: await fault(faults.hostBlocked()), result: 'failed', detail: /blocks this address/ },
+      {
+        id: 'closing-after-login',
+        port: await fault(faults.closingAfterLogin(right)),
+        result: 'failed',
+        detail: /ended the connection in the middle of the log-in/,
+      },
+      {
+        id: 'broken-ca',
+        port: mysql.port,
+        value: credential({ ca: '-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----' }),
+        result: 'failed',
+        detail: /is not a PEM certificate/,
+      },
       { id: 'denied', port: await fault(faults.accessDenied(right)), result: 'failed', detail: /login failed/ },
     ];
     const env: Record<string, string> = {};
@@ -337,6 +350,7 @@ describe('one inventory, healthy and faulty', () => {
         cases.filter(({ port }) => faulty.some(server => server.port === port)).findIndex(one => one.id === id)
       ]!.log.filter(entry => entry.event === event).length;
     assert.equal(attempts('denied', 'login'), 1);
+    assert.equal(attempts('closing-after-login', 'login'), 1);
     assert.equal(attempts('without-tls', 'login'), 0);
   });
 
