@@ -33,7 +33,8 @@ usage: npx tsx cli.ts [--profile NAME] [--region NAME] [--function NAME-or-ARN]
   --unverified       with --compare: even where a report is not as it was written
   --verify REPORT    check a report against the manifest beside it
 
-exit:  0 complete · 3 some database incomplete or failed · 1 no report · 2 wrong usage · 130 interrupted
+exit:  0 complete · 3 some database incomplete or failed · 1 no report (or, with --download, not fetched)
+       2 wrong usage · 130 interrupted
        compare: 0 no difference · 4 differences · 3 something not comparable · 1 not as written
        verify:  0 as written · 1 not
 
