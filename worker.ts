@@ -1118,7 +1118,11 @@ function toRows(sets: ResultSet[]): Row[] {
   return sets.flatMap(({ columns, rows }) => {
     if (columns.join() !== rowColumns.join())
       throw new Error(`a query answered with the columns ${columns.join()}, not ${rowColumns.join()}`);
-    return rows.map(values => Object.fromEntries(rowColumns.map((column, i) => [column, values[i] ?? ''])) as Row);
+    return rows.map(values => {
+      const row = {} as Row;
+      for (const [i, column] of rowColumns.entries()) row[column] = values[i] ?? '';
+      return row;
+    });
   });
 }
 
