@@ -533,16 +533,20 @@ export function parseCredential(value: string, database: Database): Credential {
   return { username, password, ca: ca as string | undefined };
 }
 
+const readable = new Set<string>();
+
 /** OpenSSL passes over what it cannot read, and the server would seem to be the one with a wrong certificate. */
 function isPem(ca: unknown): boolean {
-  const certificates =
-    typeof ca === 'string' ? ca.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) : null;
+  if (typeof ca !== 'string') return false;
+  if (readable.has(ca)) return true; // many databases have the same
+  const certificates = ca.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs);
   try {
     for (const each of certificates ?? []) new X509Certificate(each);
-    return certificates !== null;
   } catch {
     return false;
   }
+  if (certificates) readable.add(ca);
+  return certificates !== null;
 }
 
 // ── connecting ────────────────────────────────────────────────────────────────────────────────────────────────────────

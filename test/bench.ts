@@ -551,7 +551,7 @@ async function silentHosts() {
   const sum = (connect: number[]) => connect.reduce((total, limit) => total + limit, 0) / 1000;
   // How long the silent ones are waited for does not matter to when the others finish, so that is measured with less.
   const short = limits.connect.map(limit => limit / 5);
-  const { without, with: beside, ...some } = await turns(quick ? 2 : 5, short);
+  const { without, with: beside, ...some } = await turns(quick ? 2 : 3, short);
   const connect = quick ? short : limits.connect;
   const { longer } = quick ? some : await turns(1, connect);
   const rounds = Math.ceil(lost / limits.concurrency);
