@@ -21,6 +21,7 @@ import {
 } from '../worker.ts';
 import { authority, certificate } from './certificates.ts';
 import { dropping, refusing } from './fault-servers.ts';
+import { startMariadb, startMysql } from './servers.ts';
 import {
   type Answer,
   type ColumnType,
@@ -673,6 +674,57 @@ test('the whole tool: healthy and ill servers in one inventory, exit 3, no secre
     assert.equal(heard(servers['wrong-password']!, 'login').length, 1);
     assert.equal(heard(servers.many!, 'login').length, 1);
     for (const id of ['wrong-name', 'no-tls']) assert.deepEqual(heard(servers[id]!, 'login'), []);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('one report over MySQL, MariaDB and SQL Server', async () => {
+  const [mysql, mariadb, mssql] = await Promise.all([
+    startMysql({ certificate: own }),
+    startMariadb({ certificate: own }),
+    start({ answer: answers(['master', 'shop']) }),
+  ]);
+  started.push(mysql, mariadb);
+  for (const server of [mysql, mariadb]) {
+    await server.query(`CREATE USER auditor@'%' IDENTIFIED BY '${password}'`);
+    await server.query("GRANT SELECT ON mysql.* TO auditor@'%'");
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'mixed-'));
+  try {
+    const common = {
+      account: '111122223333',
+      region: 'us-east-1',
+      host: '127.0.0.1',
+      credentials: 'env:MIXED_TEST_CREDENTIAL',
+    };
+    const databases = [
+      { id: 'c-mssql', engine: 'mssql', port: mssql.port, ...common },
+      { id: 'b-mariadb', engine: 'mysql', port: mariadb.port, ...common },
+      { id: 'a-mysql', engine: 'mysql', port: mysql.port, ...common },
+    ];
+    writeFileSync(join(folder, 'inventory.json'), JSON.stringify({ databases }));
+    const { code, stdout, stderr } = await run(
+      ['--local', '--inventory', join(folder, 'inventory.json'), '--out', folder, '--json', '--quiet'],
+      { MIXED_TEST_CREDENTIAL: JSON.stringify({ username: 'auditor', password, ca: root.ca }) },
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, '');
+    const { report, manifest, status } = JSON.parse(stdout);
+    assert.equal(status, 'complete');
+    const read = JSON.parse(readFileSync(manifest, 'utf8')).databases.map(
+      (database: { id: string; engine: string; result: string }) => [database.id, database.engine, database.result],
+    );
+    assert.deepEqual(read, [
+      ['a-mysql', 'mysql', 'admin'],
+      ['b-mariadb', 'mariadb', 'admin'],
+      ['c-mssql', 'mssql', 'admin'],
+    ]);
+    const csv = readFileSync(report, 'utf8');
+    for (const row of [/,a-mysql,mysql,.*,server,root@localhost,/, /,b-mariadb,mariadb,.*,server,root@localhost,/])
+      assert.match(csv, row);
+    for (const row of [/,c-mssql,mssql,.*,admin,server,sa,/, /,c-mssql,mssql,.*,admin,database:shop,dbo,/])
+      assert.match(csv, row);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
