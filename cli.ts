@@ -160,6 +160,8 @@ async function runLocal(
     show.awaited(databases.map(database => database.id));
     const stored = worker.parameterStore(databases.filter(database => !database.credentials.startsWith('env:')));
     const queries = new Map<string, import('./worker.ts').Query>();
+    // Nearly all that is allocated from here on is soon garbage. The collector would take 40 MB more for it, and be no faster.
+    process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
     await worker.collect(databases, {
       credentials: async database =>
         database.credentials.startsWith('env:') ? fromEnvironment(database, worker.parseCredential) : stored(database),

@@ -13,6 +13,7 @@ import {
   backoff,
   type Database,
   type DatabaseResult,
+  emptyRow,
   failed,
   isoSeconds,
   oneLine,
@@ -219,8 +220,32 @@ const isQuery = (value: unknown): value is Query =>
  * last silently, and with it only half of the databases.
  */
 export function parseJson(json: string): unknown {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch (error) {
+    findFault(json);
+    throw error;
+  }
+  const strings = json.match(/"[^"\\]*(?:\\.[^"\\]*)*"[\t\n\r ]*:?/g) ?? [];
+  if (strings.filter(string => string.endsWith(':')).length !== countFields(parsed)) {
+    findFault(json);
+    throw new Error('a field stands twice in one object');
+  }
+  return parsed;
+}
+
+function countFields(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce((sum: number, each) => sum + countFields(each), own);
+}
+
+/** Reads a JSON text up to its first fault, and throws it with its place. */
+function findFault(json: string) {
   const token =
     /[\t\n\r ]*(?:([{}[\]:,])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)))/y;
+  const whole = json.trimEnd().length;
   let at = 0;
   const fail = (what: string): never => {
     const position = at + /^[\t\n\r ]*/.exec(json.slice(at))![0].length;
@@ -235,47 +260,39 @@ export function parseJson(json: string): unknown {
     return { end: token.lastIndex, mark: match[1], scalar: match[2] };
   };
   const accept = (mark: string, what = `expected "${mark}"`) => {
-    const { end, mark: found } = at < json.trimEnd().length ? next(what) : { end: at, mark: '' };
+    const { end, mark: found } = at < whole ? next(what) : { end: at, mark: '' };
     if (found === mark) at = end;
     return found === mark;
   };
   const expect = (mark: string, what: string) => accept(mark, what) || fail(what);
-  const value = (): unknown => {
+  const value = () => {
     const { end, mark, scalar } = next('expected a value');
-    if (scalar !== undefined) {
-      at = end;
-      return JSON.parse(scalar);
-    }
+    if (scalar !== undefined || mark === '[' || mark === '{') at = end;
+    else fail('expected a value');
     if (mark === '[') {
-      at = end;
-      const list: unknown[] = [];
-      if (accept(']', 'expected a value or "]"')) return list;
-      do list.push(value());
+      if (accept(']', 'expected a value or "]"')) return;
+      do value();
       while (accept(','));
       expect(']', 'expected "," or "]"');
-      return list;
     }
     if (mark === '{') {
-      at = end;
-      const fields = new Map<string, unknown>();
-      if (accept('}', 'expected a field name in double quotes')) return {};
+      const names = new Set<string>();
+      if (accept('}', 'expected a field name in double quotes')) return;
       do {
         const key = next('expected a field name in double quotes');
         if (!key.scalar?.startsWith('"')) fail('expected a field name in double quotes');
         const name: string = JSON.parse(key.scalar!);
-        if (fields.has(name)) fail(`the field "${name}" stands twice in one object`);
+        if (names.has(name)) fail(`the field "${name}" stands twice in one object`);
+        names.add(name);
         at = key.end;
         expect(':', 'expected ":"');
-        fields.set(name, value());
+        value();
       } while (accept(','));
       expect('}', 'expected "," or "}"');
-      return Object.fromEntries(fields);
     }
-    return fail('expected a value');
   };
-  const root = value();
+  value();
   if (json.slice(at).trim() !== '') fail('expected nothing more');
-  return root;
 }
 
 /** Narrows the databases to those that a request names. Throws where it names one that the inventory lacks. */
@@ -327,7 +344,13 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
   const generatedAt = isoSeconds(new Date());
   const { source, version: inventoryVersion, bytes: inventoryBytes } = await surroundings.inventory();
   const all = parseInventory(Buffer.from(inventoryBytes).toString('utf8'), surroundings);
-  const chosen = choose(all, request).sort(by(database => [database.account, database.region, database.id]));
+  const chosen = choose(all, request).sort(
+    by(
+      ({ account }) => account,
+      ({ region }) => region,
+      ({ id }) => id,
+    ),
+  );
 
   const name = `db-admins_${generatedAt.replace(/[-:]/g, '')}_${request.reportId}`;
   const report = surroundings.location(`${name}.csv`, generatedAt);
@@ -351,7 +374,9 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
       }
       const result = sound(given, database, texts);
       const rows = reportRows(result);
-      const isAdmin = rows.filter(row => row.result === 'admin');
+      const administrators = rows.filter(({ result }) => result === 'admin'); // sorted, so that one's rows are neighbours
+      const isAnother = ({ scope, principal }: Row, i: number) =>
+        scope !== administrators[i - 1]?.scope || principal !== administrators[i - 1]?.principal;
       spool.add(database.id, csvLines(request.reportId, generatedAt, database, result, rows));
       for (const sha256 of result.queries) queries.set(sha256, texts.get(sha256)!);
       entries.set(database.id, {
@@ -367,7 +392,7 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
         attempts: origin.attempts,
         duration_ms: result.duration_ms,
         rows: rows.length,
-        administrators: new Set(isAdmin.map(row => JSON.stringify([row.scope, row.principal]))).size,
+        administrators: administrators.filter(isAnother).length,
         engine: result.engine,
         engine_version: result.engine_version,
         server_name: result.server_name,
@@ -420,7 +445,12 @@ export async function run(request: Request, surroundings: Surroundings, emit: (l
       },
       filter: { accounts: request.accounts ?? [], databases: request.databases ?? [] },
       excluded: all.filter(database => !entries.has(database.id)).map(database => database.id),
-      queries: [...queries.values()].sort(by(query => [query.file, query.sha256])),
+      queries: [...queries.values()].sort(
+        by(
+          ({ file }) => file,
+          ({ sha256 }) => sha256,
+        ),
+      ),
       databases,
       totals,
       report: { location: report, bytes: csv.bytes, sha256: csv.sha256 },
@@ -472,19 +502,18 @@ function sound(given: DatabaseResult, database: Database, texts: Map<string, Que
   if (!['admin', 'none', 'incomplete', 'failed'].includes(given.result))
     return odd(`with the result ${JSON.stringify(given.result)}`);
   if (!Array.isArray(given.rows) || !given.rows.every(isObject)) return odd('without rows');
-  if (
-    given.rows.some(row =>
-      rowColumns.some(column => !['string', 'undefined'].includes(typeof (row[column] ?? undefined))),
-    )
-  )
-    return odd('with a field that is no text');
+  const rows: Row[] = [];
+  for (const givenRow of given.rows) {
+    const row = { ...emptyRow };
+    for (const column of rowColumns) {
+      const text: unknown = givenRow[column] ?? '';
+      if (typeof text !== 'string') return odd('with a field that is no text');
+      row[column] = text.toWellFormed();
+    }
+    rows.push(row);
+  }
   if (given.result === 'admin' && given.rows.length === 0) return odd('"admin" and named nobody');
   if (given.result === 'none' && given.rows.length > 0) return odd('"none" and named somebody');
-  const rows = given.rows.map(row => {
-    const texts = {} as Row;
-    for (const column of rowColumns) texts[column] = asText(row[column]);
-    return texts;
-  });
   if (rows.some(row => row.result !== 'admin' && row.result !== 'incomplete'))
     return odd('with a row that is neither an administrator nor incomplete');
   // What was read is kept, and never counts as read in full.
@@ -508,26 +537,25 @@ function sound(given: DatabaseResult, database: Database, texts: Map<string, Que
 }
 
 /** Every database has at least one row, whatever happened to it. */
-function reportRows(result: DatabaseResult): Row[] {
-  const bare = {
-    ...(Object.fromEntries(rowColumns.map(column => [column, ''])) as Row),
-    result: result.result,
-    detail: result.detail,
-  };
-  if (result.result === 'none' || result.result === 'failed') return [bare];
-  const missing = result.result === 'incomplete' && !result.rows.some(row => row.result === 'incomplete');
-  return [...result.rows, ...(missing ? [bare] : [])].sort(
-    by(row => [row.scope, row.principal, row.granted_through, row.result, row.detail]),
-  );
+function reportRows({ result, detail, rows }: DatabaseResult): Row[] {
+  const said = rows.length > 0 && (result !== 'incomplete' || rows.some(row => row.result === 'incomplete'));
+  return [...rows, ...(said ? [] : [{ ...emptyRow, result, detail }])].sort(inOrder);
 }
 
-/** Compares by several keys, each by code unit. */
-function by<T>(keys: (item: T) => string[]): (a: T, b: T) => number {
+const inOrder = by<Row>(
+  row => row.scope,
+  row => row.principal,
+  row => row.granted_through,
+  row => row.result,
+  row => row.detail,
+);
+
+/** Compares by several keys, each by code unit; a later one is asked for only where those before it are the same. */
+function by<T>(...keys: ((item: T) => string)[]): (a: T, b: T) => number {
   return (a, b) => {
-    const other = keys(b);
-    for (const [i, key] of keys(a).entries()) {
-      if (key < other[i]!) return -1;
-      if (key > other[i]!) return 1;
+    for (const key of keys) {
+      const [one, other] = [key(a), key(b)];
+      if (one !== other) return one < other ? -1 : 1;
     }
     return 0;
   };
@@ -569,9 +597,11 @@ export const columns = [
 
 const needsQuotes = /[",\r\n]/;
 const formula = /^[=+\-@\t\r\n]/;
+const needsCare = new RegExp(`${needsQuotes.source}|${formula.source}`);
 
 /** A field of RFC 4180. What a spreadsheet would run as a formula gets a `'` in front (OWASP "CSV injection"). */
 export function csvField(value: string): string {
+  if (!needsCare.test(value)) return value;
   const tame = formula.test(value) ? `'${value}` : value;
   return needsQuotes.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame;
 }
@@ -613,6 +643,9 @@ function csvLines(
   return lines;
 }
 
+/** Written at once: a file system call a database would cost as much as its rows. */
+const gatheredBytes = 65_536;
+
 /** Rows come in any order of databases and leave in the report's: they wait on disk, so that memory does not grow with them. */
 function makeSpool(file: string) {
   const waiting = fs.openSync(file, 'wx+', 0o600);
@@ -629,27 +662,38 @@ function makeSpool(file: string) {
       blocks.set(id, { offset: end, bytes });
       end += bytes;
       pending += lines;
-      if (pending.length > 65_536) flush(); // a file system call a database would cost as much as its rows
+      if (pending.length > gatheredBytes) flush();
     },
     write(target: string, order: string[]) {
       flush();
       const out = fs.openSync(target, 'wx', 0o600);
       const hash = createHash('sha256');
       let bytes = 0;
-      const write = (chunk: Buffer) => {
+      let gathered: Buffer[] = [];
+      let size = 0;
+      const write = () => {
+        const chunk = Buffer.concat(gathered);
         fs.writeFileSync(out, chunk);
         hash.update(chunk);
-        bytes += chunk.length;
+        bytes += size;
+        gathered = [];
+        size = 0;
+      };
+      const gather = (block: Buffer) => {
+        gathered.push(block);
+        size += block.length;
+        if (size > gatheredBytes) write();
       };
       try {
-        write(Buffer.from(`\uFEFF${csvLine(columns)}`));
+        gather(Buffer.from(`\uFEFF${csvLine(columns)}`));
         for (const id of order) {
           const { offset, bytes: length } = blocks.get(id)!;
           const block = Buffer.allocUnsafe(length);
           if (fs.readSync(waiting, block, 0, length, offset) !== length)
             throw new Error(`cannot read back the rows of ${id}`);
-          write(block);
+          gather(block);
         }
+        write();
         fs.fsyncSync(out);
       } finally {
         fs.closeSync(out);

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -939,6 +939,18 @@ describe('the packages', () => {
     for (const file of readdirSync(join(root, 'queries'))) {
       const shipped = join(folder, Worker.Properties.CodeUri, 'queries', file);
       assert.deepEqual(readFileSync(shipped), readFileSync(join(root, 'queries', file)));
+    }
+  });
+
+  test('are small: Lambda reads all of one before its first answer', () => {
+    for (const [name, most] of Object.entries({ worker: 3_000_000, orchestrator: 1_000_000 })) {
+      const files = readdirSync(join(folder, 'dist', name), { recursive: true, encoding: 'utf8' });
+      const sizes = files
+        .filter(file => !file.endsWith('.map')) // read only where an error is explained
+        .map(file => statSync(join(folder, 'dist', name, file)))
+        .map(stat => (stat.isFile() ? stat.size : 0));
+      const bytes = sizes.reduce((sum, size) => sum + size, 0);
+      assert.ok(bytes > 100_000 && bytes <= most, `dist/${name} has ${bytes} bytes, ${most} are allowed`);
     }
   });
 
