@@ -657,17 +657,23 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
   });
   let failQuery: (error: Error) => void = () => {};
   connection.on('error', error => failQuery(error)); // a connection that breaks says so here, not to the query
-  socket.once('data', () => readCertificateOnce(connection as unknown as { stream: net.Socket }));
   let reached = false;
   socket.once('connect', () => {
     reached = true;
   });
-  const watch = setInterval(() => {
+  const refuseTooMuch = () => {
     if (socket.bytesRead < limits.received) return; // a packet without end would take all memory
-    failQuery(coded('TOO_LARGE', `${limits.received / 2 ** 20} MB`));
-    socket.destroy();
-  }, 100);
-  socket.once('close', () => clearInterval(watch));
+    const error = coded('TOO_LARGE', `${limits.received / 2 ** 20} MB`);
+    failQuery(error);
+    socket.destroy(error);
+  };
+  socket.on('data', () => {
+    refuseTooMuch();
+    const { stream } = connection as unknown as { stream: net.Socket };
+    if (!(stream instanceof tls.TLSSocket)) return;
+    readCertificateOnce(stream); // TLS has begun with the greeting, and what follows comes through it
+    stream.on('data', refuseTooMuch);
+  });
   open.destroy.add(() => {
     connection.destroy(); // ends the stream only
     socket.destroy();
@@ -724,10 +730,9 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
 
 /**
  * The driver checks the name in the certificate again right after Node has, and would have all of it, up to its authority,
- * read a second time: a tenth of what a database costs. For the moment after the greeting, when TLS has begun and not yet ended.
+ * read a second time: a tenth of what a database costs.
  */
-function readCertificateOnce({ stream }: { stream: net.Socket }) {
-  if (!(stream instanceof tls.TLSSocket)) return;
+function readCertificateOnce(stream: tls.TLSSocket) {
   const read = stream.getPeerCertificate.bind(stream, true);
   let certificate: ReturnType<typeof read> | undefined;
   stream.getPeerCertificate = (() => (certificate ??= read())) as typeof stream.getPeerCertificate;

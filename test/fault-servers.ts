@@ -299,6 +299,24 @@ export const endlessResult = (certificate?: KeyAndCertificate, every = 5) =>
     },
   });
 
+/** Sends without a pause, for as long as the client takes it, what belongs to one packet: it would never be whole. */
+function flood(socket: net.Socket) {
+  const chunk = Buffer.alloc(65_536, 'x');
+  const more = () => {
+    while (!socket.destroyed && socket.write(chunk));
+  };
+  const endless = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0]), chunk.subarray(0, 0xff)]);
+  socket.on('drain', more).write(endless);
+  more();
+}
+
+/** Greets without an end. */
+export const floodingGreeting = () => serve(socket => flood(socket));
+
+/** Answers a query with packets as large as they can be, for ever. */
+export const floodingAnswer = (certificate?: KeyAndCertificate) =>
+  mysql({ certificate, onQuery: ({ socket }) => flood(socket) });
+
 /** Closes in the middle of a row, having sent one whole. */
 export const closingInResult = (certificate?: KeyAndCertificate) =>
   mysql({

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { collect, type Database, type DatabaseResult, limits } from '../worker.ts';
 import { authority, certificate } from './certificates.ts';
 import * as faults from './fault-servers.ts';
 import { type Server, startMariadb, startMysql } from './servers.ts';
@@ -366,4 +367,35 @@ describe('one inventory, healthy and faulty', () => {
   test('nothing but the report and its manifest is left', () => {
     assert.equal(fs.readdirSync(path.join(folder, 'out')).length, 2);
   });
+});
+
+describe('an answer without an end takes no more memory than is allowed', () => {
+  for (const [name, start, tls, detail] of [
+    ['a greeting', faults.floodingGreeting, 'verify', /too large/],
+    ['an answer over TLS', () => faults.floodingAnswer(right), 'verify', /too large/],
+    ['an answer without TLS', () => faults.floodingAnswer(), 'off', /too large/],
+  ] as const) {
+    test(name, async () => {
+      const server = await start();
+      const { received } = limits;
+      limits.received = 4 * 1024 * 1024;
+      let result: DatabaseResult | undefined;
+      try {
+        const database = { id: 'flood', host: '127.0.0.1', port: server.port, engine: 'mysql', tls } as Database;
+        await collect([database], {
+          credentials: async () => ({ username: 'auditor', password, ca: knownCa.ca }),
+          queries: new Map(),
+          done: one => {
+            result = one;
+          },
+        });
+      } finally {
+        limits.received = received;
+        await server.stop();
+      }
+      assert.equal(result!.result, 'failed');
+      assert.match(result!.detail, detail);
+      assert.ok(result!.duration_ms < 5_000, `${result!.duration_ms} ms`);
+    });
+  }
 });
