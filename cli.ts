@@ -348,6 +348,7 @@ async function waitForManifest(location: string, until: number): Promise<Manifes
 /** S3 answers "access denied" for an object that is not there to whoever may list below a prefix only: listing tells the two apart. */
 async function mayList(location: string): Promise<boolean> {
   const { ListObjectsV2Command } = await import('@aws-sdk/client-s3');
+  const { s3Place } = await import('./orchestrator.ts');
   const { Bucket, Key } = s3Place(location);
   return (await makeS3Client()).send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 })).then(
     () => true,
@@ -355,16 +356,14 @@ async function mayList(location: string): Promise<boolean> {
   );
 }
 
-function s3Place(location: string) {
-  const [, Bucket = '', Key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(location) ?? [];
-  return { Bucket, Key };
-}
-
 const readManifest = async (location: string): Promise<Manifest> =>
   JSON.parse(Buffer.from(await getObject(location)).toString('utf8'));
 
 async function getObject(location: string): Promise<Uint8Array> {
-  const { GetObjectCommand } = await import('@aws-sdk/client-s3');
+  const [{ GetObjectCommand }, { s3Place }] = await Promise.all([
+    import('@aws-sdk/client-s3'),
+    import('./orchestrator.ts'),
+  ]);
   const { Body } = await (await makeS3Client()).send(new GetObjectCommand(s3Place(location)));
   return Body!.transformToByteArray();
 }
@@ -476,7 +475,7 @@ function makeProgress(quiet: boolean): Progress {
 }
 
 /** The summary for people. */
-export function summaryText({ summary, manifest, notes }: Outcome): string {
+function summaryText({ summary, manifest, notes }: Outcome): string {
   const { databases, failures } = summary;
   const unverified = manifest?.databases.filter(database => database.tls !== 'verify') ?? [];
   const incomplete = manifest?.databases.filter(database => database.result === 'incomplete') ?? [];
@@ -520,7 +519,7 @@ export function summaryText({ summary, manifest, notes }: Outcome): string {
 // ── evidence ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** A report as it lies on disk: `faults` say what is not as it was written, `notes` what is only worth knowing. */
-export type Checked = {
+type Checked = {
   file: string;
   bytes?: Buffer;
   manifest?: Manifest;

@@ -94,7 +94,7 @@ export type ManifestDatabase = Pick<Database, 'id' | 'account' | 'account_name' 
     worker_version: string;
   };
 
-export const defaultControl =
+const defaultControl =
   'https://grc.strikegraph.com/organization/085c5b9b-eee0-49d0-9b07-296e3787734d/control/control_detail/176245';
 
 // ── the inventory ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,25 +105,25 @@ export function faulty(what: string, faults: string[]): Error {
 }
 
 type Rule = { required?: boolean; says: string; holds: (value: unknown) => boolean };
-const text = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
+const matching = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
 
 const rules: Record<string, Rule> = {
   id: {
     required: true,
     says: 'must be letters, digits, ".", "_" and "-", 128 at most',
-    holds: text(/^[A-Za-z0-9._-]{1,128}$/),
+    holds: matching(/^[A-Za-z0-9._-]{1,128}$/),
   },
-  account: { required: true, says: 'must be 12 digits, in quotes', holds: text(/^\d{12}$/) },
+  account: { required: true, says: 'must be 12 digits, in quotes', holds: matching(/^\d{12}$/) },
   account_name: { says: 'must be a text', holds: value => typeof value === 'string' },
   region: {
     required: true,
     says: 'must be an AWS region such as us-east-1',
-    holds: text(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/),
+    holds: matching(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/),
   },
   engine: {
     required: true,
     says: 'must be "mysql" (MariaDB and Aurora too) or "mssql"',
-    holds: text(/^(mysql|mssql)$/),
+    holds: matching(/^(mysql|mssql)$/),
   },
   host: {
     required: true,
@@ -141,14 +141,14 @@ const rules: Record<string, Rule> = {
   credentials: {
     required: true,
     says: 'must be "ssm:/db-admin-report/NAME" or "secretsmanager:NAME" ("env:NAME" with --local alone)',
-    holds: text(
+    holds: matching(
       /^(ssm:\/db-admin-report\/[A-Za-z0-9._/-]+|secretsmanager:[A-Za-z0-9/_+=.@!-]+|env:[A-Za-z_][A-Za-z0-9_]*)$/,
     ),
   },
-  tls: { says: 'must be "verify", "trust" or "off"', holds: text(/^(verify|trust|off)$/) },
+  tls: { says: 'must be "verify", "trust" or "off"', holds: matching(/^(verify|trust|off)$/) },
   worker: {
     says: 'must be a function name that begins "db-admin-report-worker", or the whole ARN of such a function in the same account and region, without a version or alias',
-    holds: text(/^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:)?db-admin-report-worker[A-Za-z0-9_-]{0,42}$/),
+    holds: matching(/^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:)?db-admin-report-worker[A-Za-z0-9_-]{0,42}$/),
   },
 };
 
@@ -319,10 +319,10 @@ function choose(databases: Database[], request: Request): Database[] {
 // ── the run ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** What came with a result: which worker read it, and the texts of its queries. */
-export type Origin = { version: string; queries: Query[]; attempts: number };
+type Origin = { version: string; queries: Query[]; attempts: number };
 
 /** What differs between the Lambda and `--local`. */
-export type Surroundings = {
+type Surroundings = {
   local: boolean;
   control: string;
   requestId: string;
@@ -739,7 +739,7 @@ type Awslambda = {
 };
 
 /** Streams the lines of a run, each JSON and a line feed: `started`, then `database` and `heartbeat`, last `result` or `error`. */
-async function answer(event: unknown, write: (line: string) => void, context: LambdaContext): Promise<void> {
+async function streamRun(event: unknown, write: (line: string) => void, context: LambdaContext): Promise<void> {
   const emit = (line: Line) => {
     const json = JSON.stringify(line);
     write(`${json}\n`);
@@ -759,13 +759,13 @@ async function answer(event: unknown, write: (line: string) => void, context: La
 }
 
 async function streamed(event: unknown, stream: ResponseStream, context: LambdaContext): Promise<void> {
-  await answer(event, line => stream.write(line), context);
+  await streamRun(event, line => stream.write(line), context);
   stream.end();
 }
 
 async function buffered(event: unknown, context: LambdaContext): Promise<string> {
   let lines = '';
-  await answer(
+  await streamRun(
     event,
     line => {
       lines += line;
@@ -782,10 +782,12 @@ export const handler = awslambda?.streamifyResponse?.(streamed) ?? buffered;
 
 function checkRequest(event: unknown): Request {
   const names = (value: unknown, pattern: RegExp) =>
-    value === undefined || (Array.isArray(value) && value.every(text(pattern)));
+    value === undefined || (Array.isArray(value) && value.every(matching(pattern)));
   const { reportId, requestedBy, accounts, databases, ...others } = isObject(event) ? event : {};
   const faults = [
-    ...(text(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)(reportId) ? [] : ['reportId: must be a lower-case UUID']),
+    ...(matching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)(reportId)
+      ? []
+      : ['reportId: must be a lower-case UUID']),
     ...(typeof requestedBy === 'string' ? [] : ['requestedBy: must be a text']),
     ...(names(accounts, /^\d{12}$/) ? [] : ['accounts: must be a list of account ids']),
     ...(names(databases, /./) ? [] : ['databases: must be a list of database ids']),
@@ -858,7 +860,8 @@ export function isPassing(error: unknown): boolean {
   );
 }
 
-const s3Place = (url: string) => {
+/** The bucket and the key of an s3:// URL; of another one they are empty. */
+export const s3Place = (url: string) => {
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(url) ?? [];
   return { Bucket: bucket, Key: key };
 };

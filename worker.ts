@@ -70,7 +70,7 @@ export type WorkerAnswer = { version: string; queries: Query[]; gzip: string; un
 export type Credential = { username: string; password: string; host?: string; ca?: string };
 
 /** Gives the credential of a database, or throws what a person should read. */
-export type CredentialSource = (database: Database) => Promise<Credential>;
+type CredentialSource = (database: Database) => Promise<Credential>;
 
 const seconds = 1000;
 export const limits = {
@@ -624,6 +624,22 @@ function authorities(own = '') {
 }
 const trusting = { rejectUnauthorized: false, verifyIdentity: false, minVersion: 'TLSv1.2' as const };
 
+/** The driver puts one code of its own in the place of those that OpenSSL and Node gave. */
+function withTlsCode(error: Error & { code?: string }): Error {
+  if (error.code !== 'HANDSHAKE_SSL_ERROR') return error;
+  const code = (
+    [
+      [/altnames|cert's list|does not contain/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+      [/has expired/, 'CERT_HAS_EXPIRED'],
+      [/not yet valid/, 'CERT_NOT_YET_VALID'],
+      [/^self[- ]signed certificate$/, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+      [/self[- ]signed certificate in|unable to (verify|get)/, 'SELF_SIGNED_CERT_IN_CHAIN'],
+      [/disconnected|ECONNRESET/, 'ECONNRESET'],
+    ] as const
+  ).find(([message]) => message.test(error.message))?.[1];
+  return Object.assign(error, { code: code ?? 'TLS_FAILED' });
+}
+
 /** Node checks an address against a certificate's addresses only when it comes as a name: with a dot at its end it does, and Node takes the dot off again. */
 const checkedName = (host: string) => (net.isIP(host) ? `${host}.` : host);
 
@@ -739,23 +755,7 @@ function readCertificateOnce(stream: tls.TLSSocket) {
   stream.getPeerCertificate = (() => (certificate ??= read())) as typeof stream.getPeerCertificate;
 }
 
-/** The driver puts one code of its own in the place of those that OpenSSL and Node gave. */
-function withTlsCode(error: Error & { code?: string }): Error {
-  if (error.code !== 'HANDSHAKE_SSL_ERROR') return error;
-  const code = (
-    [
-      [/altnames|cert's list|does not contain/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-      [/has expired/, 'CERT_HAS_EXPIRED'],
-      [/not yet valid/, 'CERT_NOT_YET_VALID'],
-      [/^self[- ]signed certificate$/, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
-      [/self[- ]signed certificate in|unable to (verify|get)/, 'SELF_SIGNED_CERT_IN_CHAIN'],
-      [/disconnected|ECONNRESET/, 'ECONNRESET'],
-    ] as const
-  ).find(([message]) => message.test(error.message))?.[1];
-  return Object.assign(error, { code: code ?? 'TLS_FAILED' });
-}
-
-/** MySQL's numbers for "you may not read this table" and "…this column", and for an object that this version lacks. */
+/** MySQL's numbers for "you may not read this table" and "…this column". */
 const denied = new Set([1142, 1143]);
 
 async function readMysql(open: Open, session: Session): Promise<{ server: Server; rows: Row[] }> {
@@ -1064,7 +1064,7 @@ function mssqlError(error: unknown, refusal?: { number: number; message: string 
 
 async function readMssql(open: Open, session: Session): Promise<{ server: Server; rows: Row[] }> {
   const { database, password } = open;
-  const ask = async (file: string) => records(await session.run(ranQuery(open, file).text));
+  const ask = async (file: string) => asObjects(await session.run(ranQuery(open, file).text));
   const [about] = await ask('mssql-server.sql');
   if (!about) throw coded('MALFORMED', 'it does not say what server it is');
   if (about.refused) throw new Error(about.refused);
@@ -1103,7 +1103,7 @@ async function readMssql(open: Open, session: Session): Promise<{ server: Server
   return { server, rows };
 }
 
-function records(sets: ResultSet[]): Record<string, string>[] {
+function asObjects(sets: ResultSet[]): Record<string, string>[] {
   return sets.flatMap(({ columns, rows }) =>
     rows.map(values => Object.fromEntries(columns.map((column, index) => [column, values[index] ?? '']))),
   );

@@ -3,30 +3,30 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { after, before } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import {
   account,
   actOut,
   type Case,
   compare,
-  describe,
+  harmless,
+  holder,
+  inMysql,
+  matching,
+  onBoth,
   password,
   perform,
   refused,
   report,
   reported,
+  setPassword,
   setUp,
-  test,
+  takeOver,
 } from './grants.ts';
 import { type Server, startMariadb } from './servers.ts';
 
 const plugin = 'mysql_native_password';
-const pattern = (name: string) => `${name} is a pattern of schema names`;
-const matching = (name: string) => `${pattern(name)}, which mysql matches`;
 const becomes = (name: string) => `becomes ${name} where its login plugin maps it so or check_proxy_users is on`;
-const moreHosts = 'granted to the same user from more hosts, which holds for this one too';
-const takeOver = "ALTER USER victim@'%' IDENTIFIED BY 'x'";
-const setPassword = `ALTER USER victim@'%' IDENTIFIED BY '${password}'`;
 
 const all =
   'ALTER; BINLOG ADMIN; BINLOG REPLAY; CONNECTION ADMIN; CREATE; CREATE USER; DELETE; DROP; FEDERATED ADMIN; FILE; ' +
@@ -68,28 +68,9 @@ const company: Case = {
   lines: [],
 };
 
-const holder = (privilege: string, name: string, statement: string): Case => ({
-  what: `${privilege} on *.*`,
-  accounts: [name],
-  setup: [`GRANT ${privilege} ON *.* TO ${account(name)}`],
-  lines: [{ principal: `${name}@%`, privileges: privilege }],
-  acts: [
-    { as: name, run: [statement], ends: 'ok' },
-    { as: 'powerless', run: [statement], ends: refused },
-  ],
-});
-
 const globalPrivileges: Case[] = [
+  ...onBoth.globalPrivileges,
   holder('SUPER', 'g_super', 'SET GLOBAL general_log = OFF'),
-  holder('CREATE USER', 'g_create_user', setPassword),
-  holder('RELOAD', 'g_reload', 'FLUSH LOGS'),
-  holder('FILE', 'g_file', "SELECT 'x' INTO OUTFILE '{files}/out'"),
-  holder('INSERT', 'g_insert', 'CREATE USER made_by_insert'),
-  holder('UPDATE', 'g_update', setPassword),
-  holder('DELETE', 'g_delete', 'DELETE FROM mysql.scratch'),
-  holder('CREATE', 'g_create', 'CREATE TABLE mysql.made_by_create (id INT)'),
-  holder('ALTER', 'g_alter', "ALTER TABLE mysql.scratch2 COMMENT = 'altered'"),
-  holder('DROP', 'g_drop', 'DROP TABLE mysql.scratch3'),
   holder('CONNECTION ADMIN', 'g_connection', "SET GLOBAL init_connect = ''"),
   holder('FEDERATED ADMIN', 'g_federated', "CREATE OR REPLACE SERVER s1 FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x')"),
   holder('READ_ONLY ADMIN', 'g_read_only', 'SET GLOBAL read_only = OFF'),
@@ -137,13 +118,6 @@ const globalPrivileges: Case[] = [
     ],
   },
   {
-    what: 'GRANT OPTION on *.* gives away what it holds',
-    accounts: ['g_grant'],
-    setup: ["GRANT PROCESS ON *.* TO g_grant@'%' WITH GRANT OPTION"],
-    lines: [{ principal: 'g_grant@%', privileges: 'GRANT OPTION', can_grant: 'yes' }],
-    acts: [{ as: 'g_grant', run: ["GRANT PROCESS ON *.* TO victim@'%'"], ends: 'ok' }],
-  },
-  {
     what: 'ALL PRIVILEGES, without GRANT OPTION',
     accounts: ['g_all'],
     setup: ["GRANT ALL PRIVILEGES ON *.* TO g_all@'%'"],
@@ -172,17 +146,8 @@ const globalPrivileges: Case[] = [
   },
 ];
 
-const harmless = (what: string, name: string, grants: string[], tries: string): Case => ({
-  what,
-  accounts: [name],
-  setup: grants.map(grant => (/^(GRANT|REVOKE) /.test(grant) ? grant : `GRANT ${grant} TO ${account(name)}`)),
-  lines: [],
-  acts: [{ as: name, run: [tries], ends: refused }],
-});
-
 const notAdministrators: Case[] = [
-  harmless('SELECT on *.*', 'n_select', ['SELECT ON *.*'], takeOver),
-  harmless('SELECT on mysql.*', 'n_select_mysql', ['SELECT ON mysql.*'], takeOver),
+  ...onBoth.notAdministrators,
   harmless(
     'what only shows',
     'n_watch',
@@ -205,21 +170,9 @@ const notAdministrators: Case[] = [
     takeOver,
   ),
   harmless(
-    'an application: its data, no more',
-    'n_application',
-    ['SELECT, INSERT, UPDATE, DELETE ON shop.*'],
-    'DROP TABLE shop.orders',
-  ),
-  harmless(
     'a migration: data and tables',
     'n_migration',
     ['SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX ON shop.*'],
-    "GRANT SELECT ON shop.* TO victim@'%'",
-  ),
-  harmless(
-    'all of a schema but one privilege',
-    'n_all_but_one',
-    ['ALL ON shop.*', "REVOKE EVENT ON shop.* FROM n_all_but_one@'%'"],
     "GRANT SELECT ON shop.* TO victim@'%'",
   ),
   harmless('ALL on one table', 'n_table', ['ALL ON shop.orders'], 'DROP DATABASE shop'),
@@ -234,69 +187,14 @@ const notAdministrators: Case[] = [
     'n_view',
     ['SELECT, INSERT, UPDATE ON mysql.user'],
     "UPDATE mysql.user SET Super_priv = 'Y' WHERE User = 'victim'",
+    [1356], // a view that cannot be written to says so
   ),
   harmless('CREATE on a table that exists', 'n_create_table', ['CREATE ON mysql.global_priv'], takeOver),
   harmless('reading columns', 'n_columns', ['SELECT (User, Host), REFERENCES (User) ON mysql.global_priv'], takeOver),
-  harmless(
-    'a pattern with an escape, that does not match mysql',
-    'n_escaped',
-    ['INSERT, UPDATE, DELETE ON `my\\_%`.*'],
-    takeOver,
-  ),
-  harmless(
-    'a schema whose name only looks like mysql',
-    'n_like',
-    ['INSERT, UPDATE, DELETE ON `MYSQL`.*', 'UPDATE ON `mysql2`.*'],
-    takeOver,
-  ),
 ];
-// A view that cannot be written to says so.
-notAdministrators[11]!.acts![0]!.ends = [1356];
-
-const inMysql = (
-  what: string,
-  name: string,
-  grants: string[],
-  privileges: string,
-  acts: string[],
-  more: object = {},
-): Case => ({
-  what,
-  accounts: [name],
-  setup: grants.map(grant => (/^GRANT /.test(grant) ? grant : `GRANT ${grant} TO ${account(name)}`)),
-  lines: [{ principal: `${name}@%`, privileges, ...more }],
-  acts: acts.map(act => ({ as: name, run: [act], ends: 'ok' as const })),
-});
 
 const systemSchema: Case[] = [
-  inMysql('INSERT on mysql.* makes accounts', 'm_insert', ['INSERT ON mysql.*'], 'INSERT ON mysql.*', [
-    'CREATE USER made_by_m_insert',
-  ]),
-  inMysql('UPDATE on mysql.* sets passwords', 'm_update', ['UPDATE ON mysql.*'], 'UPDATE ON mysql.*', [setPassword]),
-  inMysql('DELETE on mysql.*', 'm_delete', ['DELETE ON mysql.*'], 'DELETE ON mysql.*', ['DELETE FROM mysql.scratch']),
-  inMysql(
-    'CREATE, ALTER, DROP on mysql.*',
-    'm_ddl',
-    ['CREATE, ALTER, DROP ON mysql.*'],
-    'ALTER ON mysql.*; CREATE ON mysql.*; DROP ON mysql.*',
-    ['CREATE TABLE mysql.made_by_ddl (id INT)', 'DROP TABLE mysql.made_by_ddl'],
-  ),
-  inMysql(
-    'ALL on mysql.* with grant option',
-    'm_all',
-    ["GRANT ALL ON mysql.* TO m_all@'%' WITH GRANT OPTION"],
-    'ALTER ON mysql.*; CREATE ON mysql.*; DELETE ON mysql.*; DROP ON mysql.*; GRANT OPTION ON mysql.*; INSERT ON mysql.*; UPDATE ON mysql.*',
-    ["GRANT INSERT ON mysql.* TO victim@'%'", "REVOKE INSERT ON mysql.* FROM victim@'%'"],
-    { can_grant: 'yes' },
-  ),
-  inMysql(
-    'reading mysql.* with grant option: of that schema only',
-    'm_grant',
-    ["GRANT SELECT ON mysql.* TO m_grant@'%' WITH GRANT OPTION"],
-    'GRANT OPTION ON mysql.*',
-    ["GRANT SELECT ON mysql.* TO victim@'%'"],
-    { scope: 'database:mysql', can_grant: 'yes' },
-  ),
+  ...onBoth.systemSchema,
   inMysql('INSERT on mysql.global_priv', 't_user', ['INSERT ON mysql.global_priv'], 'INSERT ON mysql.global_priv', [
     "INSERT INTO mysql.global_priv VALUES ('nowhere', 'made_by_table', '{}')",
   ]),
@@ -317,9 +215,6 @@ const systemSchema: Case[] = [
   inMysql('deleting through the view mysql.user', 't_view', ['SELECT, DELETE ON mysql.user'], 'DELETE ON mysql.user', [
     "DELETE FROM mysql.user WHERE User = 'nobody'",
   ]),
-  inMysql('write on mysql.db', 't_db', ['INSERT ON mysql.db'], 'INSERT ON mysql.db', [
-    "INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'x', 'made_by_table')",
-  ]),
   inMysql(
     'write on mysql.roles_mapping',
     't_roles',
@@ -333,40 +228,6 @@ const systemSchema: Case[] = [
   inMysql('write on mysql.plugin installs plugins', 't_plugin', ['INSERT ON mysql.plugin'], 'INSERT ON mysql.plugin', [
     "INSERT INTO mysql.plugin VALUES ('none', 'none.so')",
   ]),
-  inMysql(
-    'DROP and ALTER on one table',
-    't_drop',
-    ['DROP, ALTER ON mysql.servers'],
-    'ALTER ON mysql.servers; DROP ON mysql.servers',
-    ["ALTER TABLE mysql.servers COMMENT = 'altered'"],
-  ),
-  inMysql('the pattern %', 'p_all', ['INSERT ON `%`.*'], 'INSERT ON %.*', ['CREATE USER made_by_p_all'], {
-    detail: matching('%'),
-  }),
-  inMysql('the pattern m%', 'p_m', ['UPDATE ON `m%`.*'], 'UPDATE ON m%.*', [setPassword], { detail: matching('m%') }),
-  inMysql('the pattern _ysql', 'p_one', ['DELETE ON `_ysql`.*'], 'DELETE ON _ysql.*', ['DELETE FROM mysql.scratch'], {
-    detail: matching('_ysql'),
-  }),
-  inMysql(
-    'everything on the pattern m%: of the server, and so of each schema',
-    'p_everything',
-    ['ALL ON `m%`.*'],
-    'ALTER ON m%.*; CREATE ON m%.*; DELETE ON m%.*; DROP ON m%.*; INSERT ON m%.*; UPDATE ON m%.*',
-    ['CREATE USER made_by_p_everything'],
-    { detail: matching('m%') },
-  ),
-  {
-    what: 'everything on %, but mysql itself is named for reading: the name wins',
-    accounts: ['p_shadowed'],
-    setup: ["GRANT ALL ON `%`.* TO p_shadowed@'%'", "GRANT SELECT ON mysql.* TO p_shadowed@'%'"],
-    lines: [
-      { scope: 'database:%', principal: 'p_shadowed@%', privileges: 'ALL PRIVILEGES ON %.*', detail: pattern('%') },
-    ],
-    acts: [
-      { as: 'p_shadowed', run: ['CREATE USER made_by_p_shadowed'], ends: refused },
-      { as: 'p_shadowed', run: ['CREATE TABLE shop.made_by_p_shadowed (id INT)'], ends: 'ok' },
-    ],
-  },
   {
     what: 'two patterns: the one whose wildcard comes later wins, with a role too',
     accounts: ['p_nearer'],
@@ -378,97 +239,9 @@ const systemSchema: Case[] = [
     lines: [],
     acts: [{ as: 'p_nearer', run: ['SET ROLE any_role', 'CREATE USER made_by_p_nearer'], ends: refused }],
   },
-  {
-    what: "a schema grant for every host holds for the same user's account at one host",
-    accounts: ['s_wide', 's_wide@localhost'],
-    setup: ["GRANT UPDATE ON mysql.* TO s_wide@'%'"],
-    lines: [
-      { principal: 's_wide@%', privileges: 'UPDATE ON mysql.*' },
-      { principal: 's_wide@localhost', through: 's_wide@%', privileges: 'UPDATE ON mysql.*', detail: moreHosts },
-    ],
-    acts: [{ as: 's_wide', run: [setPassword], ends: 'ok' }],
-  },
-  {
-    what: 'unless that has a grant of its own, which is nearer',
-    accounts: ['s_nearer', 's_nearer@localhost'],
-    setup: ["GRANT UPDATE ON mysql.* TO s_nearer@'%'", 'GRANT SELECT ON mysql.* TO s_nearer@localhost'],
-    lines: [{ principal: 's_nearer@%', privileges: 'UPDATE ON mysql.*' }],
-    acts: [{ as: 's_nearer', run: [takeOver], ends: refused }],
-  },
-  {
-    what: 'and never the other way round',
-    accounts: ['s_narrow', 's_narrow@10.%'],
-    setup: ["GRANT UPDATE ON mysql.* TO s_narrow@'10.%'"],
-    lines: [{ principal: 's_narrow@10.%', privileges: 'UPDATE ON mysql.*' }],
-    acts: [{ as: 's_narrow', run: [takeOver], ends: refused }],
-  },
-  {
-    what: 'tables likewise',
-    accounts: ['s_table', 's_table@localhost', 's_table_own', 's_table_own@localhost'],
-    setup: [
-      "GRANT INSERT ON mysql.db TO s_table@'%'",
-      "GRANT INSERT ON mysql.db TO s_table_own@'%'",
-      'GRANT SELECT ON mysql.db TO s_table_own@localhost',
-    ],
-    lines: [
-      { principal: 's_table@%', privileges: 'INSERT ON mysql.db' },
-      { principal: 's_table@localhost', through: 's_table@%', privileges: 'INSERT ON mysql.db', detail: moreHosts },
-      { principal: 's_table_own@%', privileges: 'INSERT ON mysql.db' },
-    ],
-    acts: [
-      { as: 's_table', run: ["INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'y', 'x')"], ends: 'ok' },
-      { as: 's_table_own', run: ["INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'z', 'x')"], ends: refused },
-    ],
-  },
 ];
 
-const schemas: Case[] = [
-  inMysql(
-    'ALL on a schema',
-    'd_all',
-    ['ALL ON shop.*'],
-    'ALL PRIVILEGES ON shop.*',
-    ['CREATE TABLE shop.made_by_d_all (id INT)'],
-    { scope: 'database:shop' },
-  ),
-  inMysql(
-    'reading a schema with grant option',
-    'd_grant',
-    ["GRANT SELECT ON shop.* TO d_grant@'%' WITH GRANT OPTION"],
-    'GRANT OPTION ON shop.*',
-    ["GRANT SELECT ON shop.* TO victim@'%'"],
-    { scope: 'database:shop', can_grant: 'yes' },
-  ),
-  inMysql(
-    'ALL with grant option on a schema with an escaped name',
-    'd_escaped',
-    ["GRANT ALL ON `my\\_shop`.* TO d_escaped@'%' WITH GRANT OPTION"],
-    'ALL PRIVILEGES ON my_shop.*; GRANT OPTION ON my_shop.*',
-    ["GRANT SELECT ON `my\\_shop`.* TO victim@'%'", 'CREATE TABLE my_shop.made (id INT)'],
-    { scope: 'database:my_shop', can_grant: 'yes' },
-  ),
-  inMysql(
-    'ALL on a schema whose name was not escaped',
-    'd_pattern',
-    ['ALL ON `my_shop`.*'],
-    'ALL PRIVILEGES ON my_shop.*',
-    ['CREATE TABLE my_shop.made_too (id INT)'],
-    {
-      scope: 'database:my_shop',
-      detail: pattern('my_shop'),
-    },
-  ),
-  inMysql(
-    'ALL on a schema named as text can be',
-    'd_odd',
-    ['ALL ON `od|d "\'`.*'],
-    'ALL PRIVILEGES ON od|d "\'.*',
-    ['CREATE DATABASE `od|d "\'`'],
-    {
-      scope: 'database:od|d "\'',
-    },
-  ),
-];
+const schemas: Case[] = [...onBoth.schemas];
 
 const roles: Case[] = [
   {

@@ -3,26 +3,29 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { after, before } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import {
   account,
   actOut,
   type Case,
   compare,
-  describe,
+  harmless,
+  holder,
+  inMysql,
+  matching,
+  onBoth,
   password,
   perform,
   refused,
   report,
   reported,
+  setPassword,
   setUp,
-  test,
+  takeOver,
 } from './grants.ts';
 import { type Server, startMysql } from './servers.ts';
 
 const plugin = 'caching_sha2_password';
-const pattern = (name: string) => `${name} is a pattern of schema names`;
-const matching = (name: string) => `${pattern(name)}, which mysql matches`;
 
 /** Those who are there on every server, and the auditor. */
 const base: Case = {
@@ -74,29 +77,9 @@ const company: Case = {
   lines: [],
 };
 
-/** One privilege on *.*, and a statement that needs it. */
-const holder = (privilege: string, name: string, statement: string, more: Partial<Case['lines'][0]> = {}): Case => ({
-  what: `${privilege} on *.*`,
-  accounts: [name],
-  setup: [`GRANT ${privilege} ON *.* TO ${account(name)}`],
-  lines: [{ principal: `${name}@%`, privileges: privilege, ...more }],
-  acts: [
-    { as: name, run: [statement], ends: 'ok' },
-    { as: 'powerless', run: [statement], ends: refused },
-  ],
-});
-
 const globalPrivileges: Case[] = [
+  ...onBoth.globalPrivileges,
   holder('SUPER', 'g_super', 'SET GLOBAL max_connections = 500'),
-  holder('CREATE USER', 'g_create_user', `ALTER USER victim@'%' IDENTIFIED BY '${password}'`),
-  holder('RELOAD', 'g_reload', 'FLUSH LOGS'),
-  holder('FILE', 'g_file', "SELECT 'x' INTO OUTFILE '{files}/out'"),
-  holder('UPDATE', 'g_update', `ALTER USER victim@'%' IDENTIFIED BY '${password}'`),
-  holder('INSERT', 'g_insert', 'CREATE USER made_by_insert'),
-  holder('DELETE', 'g_delete', 'DELETE FROM mysql.scratch'),
-  holder('CREATE', 'g_create', 'CREATE TABLE mysql.made_by_create (id INT)'),
-  holder('ALTER', 'g_alter', "ALTER TABLE mysql.scratch2 COMMENT = 'altered'"),
-  holder('DROP', 'g_drop', 'DROP TABLE mysql.scratch3'),
   holder('CREATE TABLESPACE', 'g_tablespace', "CREATE UNDO TABLESPACE u1 ADD DATAFILE 'u1.ibu'"),
   holder('ROLE_ADMIN', 'g_role_admin', "GRANT any_role TO g_role_admin@'%'"),
   holder('SYSTEM_VARIABLES_ADMIN', 'g_variables', 'SET GLOBAL max_connections = 500'),
@@ -158,13 +141,6 @@ const globalPrivileges: Case[] = [
     ],
   },
   {
-    what: 'GRANT OPTION on *.* gives away what it holds',
-    accounts: ['g_grant'],
-    setup: ["GRANT PROCESS ON *.* TO g_grant@'%' WITH GRANT OPTION"],
-    lines: [{ principal: 'g_grant@%', privileges: 'GRANT OPTION', can_grant: 'yes' }],
-    acts: [{ as: 'g_grant', run: ["GRANT PROCESS ON *.* TO victim@'%'"], ends: 'ok' }],
-  },
-  {
     what: 'a dynamic privilege with grant option, which is its own',
     accounts: ['g_dynamic'],
     setup: ["GRANT BINLOG_ADMIN ON *.* TO g_dynamic@'%' WITH GRANT OPTION"],
@@ -192,18 +168,8 @@ const globalPrivileges: Case[] = [
 ];
 
 /** Rights that make nobody an administrator, and what is refused to their holder. */
-const harmless = (what: string, name: string, grants: string[], tries: string): Case => ({
-  what,
-  accounts: [name],
-  setup: grants.map(grant => (/^(GRANT|REVOKE) /.test(grant) ? grant : `GRANT ${grant} TO ${account(name)}`)),
-  lines: [],
-  acts: [{ as: name, run: [tries], ends: refused }],
-});
-
-const takeOver = "ALTER USER victim@'%' IDENTIFIED BY 'x'";
 const notAdministrators: Case[] = [
-  harmless('SELECT on *.*', 'n_select', ['SELECT ON *.*'], takeOver),
-  harmless('SELECT on mysql.*', 'n_select_mysql', ['SELECT ON mysql.*'], takeOver),
+  ...onBoth.notAdministrators,
   harmless(
     'PROCESS, SHOW DATABASES, REPLICATION CLIENT',
     'n_watch',
@@ -238,21 +204,9 @@ const notAdministrators: Case[] = [
     takeOver,
   ),
   harmless(
-    'an application: its data, no more',
-    'n_application',
-    ['SELECT, INSERT, UPDATE, DELETE ON shop.*'],
-    'DROP TABLE shop.orders',
-  ),
-  harmless(
     'a migration: data and tables',
     'n_migration',
     ['SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON shop.*'],
-    "GRANT SELECT ON shop.* TO victim@'%'",
-  ),
-  harmless(
-    'all of a schema but one privilege',
-    'n_all_but_one',
-    ['ALL ON shop.*', "REVOKE EVENT ON shop.* FROM n_all_but_one@'%'"],
     "GRANT SELECT ON shop.* TO victim@'%'",
   ),
   harmless('ALL on one table, with grant option', 'n_table', ['ALL ON shop.orders'], 'DROP DATABASE shop'),
@@ -276,66 +230,10 @@ const notAdministrators: Case[] = [
     takeOver,
   ),
   harmless('a routine to run', 'n_routine', ['EXECUTE ON PROCEDURE sys.ps_setup_show_enabled'], takeOver),
-  harmless(
-    'a pattern with an escape, that does not match mysql',
-    'n_escaped',
-    ['INSERT, UPDATE, DELETE ON `my\\_%`.*'],
-    takeOver,
-  ),
-  harmless(
-    'a schema whose name only looks like mysql',
-    'n_like',
-    ['INSERT, UPDATE, DELETE ON `MYSQL`.*', 'UPDATE ON `mysql2`.*'],
-    takeOver,
-  ),
 ];
 
-const inMysql = (
-  what: string,
-  name: string,
-  grants: string[],
-  privileges: string,
-  acts: string[],
-  more: object = {},
-): Case => ({
-  what,
-  accounts: [name],
-  setup: grants.map(grant => (/^GRANT /.test(grant) ? grant : `GRANT ${grant} TO ${account(name)}`)),
-  lines: [{ principal: `${name}@%`, privileges, ...more }],
-  acts: acts.map(act => ({ as: name, run: [act], ends: 'ok' as const })),
-});
-
 const systemSchema: Case[] = [
-  inMysql('INSERT on mysql.* makes accounts', 'm_insert', ['INSERT ON mysql.*'], 'INSERT ON mysql.*', [
-    'CREATE USER made_by_m_insert',
-  ]),
-  inMysql('UPDATE on mysql.* sets passwords', 'm_update', ['UPDATE ON mysql.*'], 'UPDATE ON mysql.*', [
-    `ALTER USER victim@'%' IDENTIFIED BY '${password}'`,
-  ]),
-  inMysql('DELETE on mysql.*', 'm_delete', ['DELETE ON mysql.*'], 'DELETE ON mysql.*', ['DELETE FROM mysql.scratch']),
-  inMysql(
-    'CREATE, ALTER, DROP on mysql.*',
-    'm_ddl',
-    ['CREATE, ALTER, DROP ON mysql.*'],
-    'ALTER ON mysql.*; CREATE ON mysql.*; DROP ON mysql.*',
-    ['CREATE TABLE mysql.made_by_ddl (id INT)', 'DROP TABLE mysql.made_by_ddl'],
-  ),
-  inMysql(
-    'ALL on mysql.* with grant option',
-    'm_all',
-    ["GRANT ALL ON mysql.* TO m_all@'%' WITH GRANT OPTION"],
-    'ALTER ON mysql.*; CREATE ON mysql.*; DELETE ON mysql.*; DROP ON mysql.*; GRANT OPTION ON mysql.*; INSERT ON mysql.*; UPDATE ON mysql.*',
-    ["GRANT INSERT ON mysql.* TO victim@'%'", "REVOKE INSERT ON mysql.* FROM victim@'%'"],
-    { can_grant: 'yes' },
-  ),
-  inMysql(
-    'reading mysql.* with grant option: of that schema only',
-    'm_grant',
-    ["GRANT SELECT ON mysql.* TO m_grant@'%' WITH GRANT OPTION"],
-    'GRANT OPTION ON mysql.*',
-    ["GRANT SELECT ON mysql.* TO victim@'%'"],
-    { scope: 'database:mysql', can_grant: 'yes' },
-  ),
+  ...onBoth.systemSchema,
   inMysql('INSERT on mysql.user', 't_user', ['INSERT ON mysql.user'], 'INSERT ON mysql.user', [
     "INSERT INTO mysql.user (Host, User, ssl_cipher, x509_issuer, x509_subject) VALUES ('nowhere', 'made_by_table', '', '', '')",
   ]),
@@ -353,9 +251,6 @@ const systemSchema: Case[] = [
     'DELETE ON mysql.user; INSERT (Host) ON mysql.user; UPDATE (Grant_priv) ON mysql.user; UPDATE (Super_priv) ON mysql.user',
     ["UPDATE mysql.user SET Super_priv = 'Y' WHERE User = 'nobody'"],
   ),
-  inMysql('write on mysql.db', 't_db', ['INSERT ON mysql.db'], 'INSERT ON mysql.db', [
-    "INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'x', 'made_by_table')",
-  ]),
   inMysql('write on mysql.role_edges', 't_edges', ['INSERT ON mysql.role_edges'], 'INSERT ON mysql.role_edges', [
     "INSERT INTO mysql.role_edges (FROM_HOST, FROM_USER, TO_HOST, TO_USER) VALUES ('nowhere', 'x', 'nowhere', 'y')",
   ]),
@@ -376,47 +271,6 @@ const systemSchema: Case[] = [
     'INSERT ON mysql.component',
     ["INSTALL COMPONENT 'file://component_log_sink_json'"],
   ),
-  inMysql(
-    'DROP and ALTER on one table',
-    't_drop',
-    ['DROP, ALTER ON mysql.servers'],
-    'ALTER ON mysql.servers; DROP ON mysql.servers',
-    ["ALTER TABLE mysql.servers COMMENT = 'altered'"],
-  ),
-  inMysql('the pattern %', 'p_all', ['INSERT ON `%`.*'], 'INSERT ON %.*', ['CREATE USER made_by_p_all'], {
-    detail: matching('%'),
-  }),
-  inMysql(
-    'the pattern m%',
-    'p_m',
-    ['UPDATE ON `m%`.*'],
-    'UPDATE ON m%.*',
-    [`ALTER USER victim@'%' IDENTIFIED BY '${password}'`],
-    { detail: matching('m%') },
-  ),
-  inMysql('the pattern _ysql', 'p_one', ['DELETE ON `_ysql`.*'], 'DELETE ON _ysql.*', ['DELETE FROM mysql.scratch'], {
-    detail: matching('_ysql'),
-  }),
-  inMysql(
-    'everything on the pattern m%: of the server, and so of each schema',
-    'p_everything',
-    ['ALL ON `m%`.*'],
-    'ALTER ON m%.*; CREATE ON m%.*; DELETE ON m%.*; DROP ON m%.*; INSERT ON m%.*; UPDATE ON m%.*',
-    ['CREATE USER made_by_p_everything'],
-    { detail: matching('m%') },
-  ),
-  {
-    what: 'everything on %, but mysql itself is named for reading: the name wins',
-    accounts: ['p_shadowed'],
-    setup: ["GRANT ALL ON `%`.* TO p_shadowed@'%'", "GRANT SELECT ON mysql.* TO p_shadowed@'%'"],
-    lines: [
-      { scope: 'database:%', principal: 'p_shadowed@%', privileges: 'ALL PRIVILEGES ON %.*', detail: pattern('%') },
-    ],
-    acts: [
-      { as: 'p_shadowed', run: ['CREATE USER made_by_p_shadowed'], ends: refused },
-      { as: 'p_shadowed', run: ['CREATE TABLE shop.made_by_p_shadowed (id INT)'], ends: 'ok' },
-    ],
-  },
   {
     what: 'two patterns: the one whose wildcard comes later wins',
     accounts: ['p_nearer'],
@@ -438,104 +292,10 @@ const systemSchema: Case[] = [
       { as: 'p_with_role', run: ['SET ROLE ALL', 'CREATE USER made_by_p_with_role'], ends: 'ok' },
     ],
   },
-  {
-    what: "a schema grant for every host holds for the same user's account at one host",
-    accounts: ['s_wide', 's_wide@localhost'],
-    setup: ["GRANT UPDATE ON mysql.* TO s_wide@'%'"],
-    lines: [
-      { principal: 's_wide@%', privileges: 'UPDATE ON mysql.*' },
-      {
-        principal: 's_wide@localhost',
-        through: 's_wide@%',
-        privileges: 'UPDATE ON mysql.*',
-        detail: 'granted to the same user from more hosts, which holds for this one too',
-      },
-    ],
-    acts: [{ as: 's_wide', run: [`ALTER USER victim@'%' IDENTIFIED BY '${password}'`], ends: 'ok' }],
-  },
-  {
-    what: 'unless that has a grant of its own, which is nearer',
-    accounts: ['s_nearer', 's_nearer@localhost'],
-    setup: ["GRANT UPDATE ON mysql.* TO s_nearer@'%'", 'GRANT SELECT ON mysql.* TO s_nearer@localhost'],
-    lines: [{ principal: 's_nearer@%', privileges: 'UPDATE ON mysql.*' }],
-    acts: [{ as: 's_nearer', run: [takeOver], ends: refused }],
-  },
-  {
-    what: 'and never the other way round',
-    accounts: ['s_narrow', 's_narrow@10.%'],
-    setup: ["GRANT UPDATE ON mysql.* TO s_narrow@'10.%'"],
-    lines: [{ principal: 's_narrow@10.%', privileges: 'UPDATE ON mysql.*' }],
-    acts: [{ as: 's_narrow', run: [takeOver], ends: refused }],
-  },
-  {
-    what: 'tables likewise',
-    accounts: ['s_table', 's_table@localhost', 's_table_own', 's_table_own@localhost'],
-    setup: [
-      "GRANT INSERT ON mysql.db TO s_table@'%'",
-      "GRANT INSERT ON mysql.db TO s_table_own@'%'",
-      'GRANT SELECT ON mysql.db TO s_table_own@localhost',
-    ],
-    lines: [
-      { principal: 's_table@%', privileges: 'INSERT ON mysql.db' },
-      {
-        principal: 's_table@localhost',
-        through: 's_table@%',
-        privileges: 'INSERT ON mysql.db',
-        detail: 'granted to the same user from more hosts, which holds for this one too',
-      },
-      { principal: 's_table_own@%', privileges: 'INSERT ON mysql.db' },
-    ],
-    acts: [
-      { as: 's_table', run: ["INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'y', 'x')"], ends: 'ok' },
-      { as: 's_table_own', run: ["INSERT INTO mysql.db (Host, Db, User) VALUES ('nowhere', 'z', 'x')"], ends: refused },
-    ],
-  },
 ];
 
 const schemas: Case[] = [
-  inMysql(
-    'ALL on a schema',
-    'd_all',
-    ['ALL ON shop.*'],
-    'ALL PRIVILEGES ON shop.*',
-    ['CREATE TABLE shop.made_by_d_all (id INT)'],
-    { scope: 'database:shop' },
-  ),
-  inMysql(
-    'reading a schema with grant option',
-    'd_grant',
-    ["GRANT SELECT ON shop.* TO d_grant@'%' WITH GRANT OPTION"],
-    'GRANT OPTION ON shop.*',
-    ["GRANT SELECT ON shop.* TO victim@'%'"],
-    { scope: 'database:shop', can_grant: 'yes' },
-  ),
-  inMysql(
-    'ALL with grant option on a schema with an escaped name',
-    'd_escaped',
-    ["GRANT ALL ON `my\\_shop`.* TO d_escaped@'%' WITH GRANT OPTION"],
-    'ALL PRIVILEGES ON my_shop.*; GRANT OPTION ON my_shop.*',
-    ["GRANT SELECT ON `my\\_shop`.* TO victim@'%'", 'CREATE TABLE my_shop.made (id INT)'],
-    { scope: 'database:my_shop', can_grant: 'yes' },
-  ),
-  inMysql(
-    'ALL on a schema whose name was not escaped',
-    'd_pattern',
-    ['ALL ON `my_shop`.*'],
-    'ALL PRIVILEGES ON my_shop.*',
-    ['CREATE TABLE my_shop.made_too (id INT)'],
-    {
-      scope: 'database:my_shop',
-      detail: pattern('my_shop'),
-    },
-  ),
-  inMysql(
-    'ALL on a schema named as text can be',
-    'd_odd',
-    ['ALL ON `od|d "\'`.*'],
-    'ALL PRIVILEGES ON od|d "\'.*',
-    ['CREATE DATABASE `od|d "\'`'],
-    { scope: 'database:od|d "\'' },
-  ),
+  ...onBoth.schemas,
   inMysql('ALL on sys', 'd_sys', ['ALL ON sys.*'], 'ALL PRIVILEGES ON sys.*', ['CREATE TABLE sys.made (id INT)'], {
     scope: 'database:sys',
   }),
@@ -573,7 +333,7 @@ const roles: Case[] = [
     ],
     acts: [
       { as: 'r_deep', run: ['SET ROLE NONE', takeOver], ends: refused },
-      { as: 'r_deep', run: ['SET ROLE r_bottom', `ALTER USER victim@'%' IDENTIFIED BY '${password}'`], ends: 'ok' },
+      { as: 'r_deep', run: ['SET ROLE r_bottom', setPassword], ends: 'ok' },
     ],
   },
   {
@@ -666,9 +426,7 @@ const roles: Case[] = [
       { principal: 'r_boss@%', privileges: 'CREATE USER', detail: 'an account that others hold as a role' },
       { principal: 'r_deputy@%', through: 'r_boss@%', privileges: 'CREATE USER' },
     ],
-    acts: [
-      { as: 'r_deputy', run: ["SET ROLE r_boss@'%'", `ALTER USER victim@'%' IDENTIFIED BY '${password}'`], ends: 'ok' },
-    ],
+    acts: [{ as: 'r_deputy', run: ["SET ROLE r_boss@'%'", setPassword], ends: 'ok' }],
   },
   {
     what: 'a role of a schema, and of the schema mysql by a pattern',
@@ -1135,7 +893,7 @@ describe('MySQL: the tables changed by hand, and not yet read by the server', ()
       ],
       acts: [
         { as: 'h_risen', run: ['SET GLOBAL max_connections = 500'], ends: refused },
-        { as: 'h_schema', run: [`ALTER USER victim@'%' IDENTIFIED BY '${password}'`], ends: 'ok' },
+        { as: 'h_schema', run: [setPassword], ends: 'ok' },
         { as: 'h_fallen', run: ['SET GLOBAL max_connections = 500'], ends: 'ok' },
         { as: 'h_gone', run: ['SET GLOBAL max_connections = 500'], ends: 'ok' },
         { as: 'h_dynamic', run: ["GRANT BINLOG_ADMIN ON *.* TO victim@'%'"], ends: 'ok' },
@@ -1186,7 +944,7 @@ describe('MySQL: partial revokes', () => {
         "REVOKE INSERT, DELETE ON mysql.* FROM v_update@'%'",
       ],
       lines: [{ principal: 'v_update@%', privileges: 'UPDATE' }],
-      acts: [{ as: 'v_update', run: [`ALTER USER victim@'%' IDENTIFIED BY '${password}'`], ends: 'ok' }],
+      acts: [{ as: 'v_update', run: [setPassword], ends: 'ok' }],
     },
     {
       what: 'a restriction on another schema is no help',
@@ -1239,7 +997,7 @@ describe('MySQL: partial revokes', () => {
       ],
       acts: [
         { as: 'v_role', run: [takeOver], ends: refused },
-        { as: 'v_role', run: ['SET ROLE ALL', `ALTER USER victim@'%' IDENTIFIED BY '${password}'`], ends: 'ok' },
+        { as: 'v_role', run: ['SET ROLE ALL', setPassword], ends: 'ok' },
       ],
     },
     {
@@ -1401,7 +1159,7 @@ describe('MySQL: what everybody holds', () => {
       detail: 'anonymous: logs in under any name; locked; no password',
     });
     compare(await report(server), [...mandatory, { what: '', lines: [...member, ...lines] }], plugin);
-    await perform(server, { as: 'powerless', run: [`ALTER USER victim@'%' IDENTIFIED BY '${password}'`], ends: 'ok' });
+    await perform(server, { as: 'powerless', run: [setPassword], ends: 'ok' });
     await server.query("DROP USER ''@'%'");
   });
 
