@@ -1,36 +1,14 @@
 // The command line: what the arguments mean, what is said where, and with which exit code.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type Command, help, parseArgs } from '../cli.ts';
 import { caller, startAws } from './aws.ts';
+import { root, runCli } from './command.ts';
 import { silent } from './fault-servers.ts';
-
-const root = new URL('..', import.meta.url).pathname;
-const cli = path.join(root, 'cli.ts');
-
-function run(args: string[], options: { env?: Record<string, string>; interruptAfter?: RegExp; cwd?: string } = {}) {
-  const child = spawn(process.execPath, [cli, ...args], {
-    env: { ...process.env, ...options.env },
-    cwd: options.cwd ?? root,
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', data => {
-    stdout += data;
-  });
-  child.stderr.on('data', data => {
-    stderr += data;
-    if (options.interruptAfter?.test(stderr)) child.kill('SIGINT');
-  });
-  return new Promise<{ code: number | null; stdout: string; stderr: string }>(resolve =>
-    child.on('close', code => resolve({ code, stdout, stderr })),
-  );
-}
 
 async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cli-test-'));
@@ -107,7 +85,7 @@ test('arguments: an unknown one is named', () => {
 });
 
 test('--help is one screen, on standard output, exit 0', async () => {
-  const { code, stdout, stderr } = await run(['--help']);
+  const { code, stdout, stderr } = await runCli(['--help']);
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: help, stderr: '' });
   assert.ok(help.split('\n').length <= 45);
   assert.ok(help.split('\n').every(line => line.length <= 110));
@@ -115,12 +93,12 @@ test('--help is one screen, on standard output, exit 0', async () => {
 
 test("--version is package.json's, and the worker's and the orchestrator's", async () => {
   const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
-  assert.equal((await run(['--version'])).stdout, `${version}\n`);
+  assert.equal((await runCli(['--version'])).stdout, `${version}\n`);
   assert.equal((await import('../worker.ts')).version, version);
 });
 
 test('wrong usage: exit 2, nothing on standard output, the remedy on standard error', async () => {
-  const { code, stdout, stderr } = await run(['--local']);
+  const { code, stdout, stderr } = await runCli(['--local']);
   assert.deepEqual(
     { code, stdout, stderr },
     { code: 2, stdout: '', stderr: '--local needs --inventory FILE\nTry: npx tsx cli.ts --help\n' },
@@ -130,7 +108,7 @@ test('wrong usage: exit 2, nothing on standard output, the remedy on standard er
 test('an inventory that is refused: exit 1, every fault, no report; with --json one object', () =>
   inFolder(async folder => {
     const file = inventory(folder, [{ id: 'a', port: 0 }, { id: 'a' }]);
-    const { code, stdout, stderr } = await run(['--local', '--inventory', file, '--out', folder, '--json']);
+    const { code, stdout, stderr } = await runCli(['--local', '--inventory', file, '--out', folder, '--json']);
     assert.equal(code, 1);
     assert.match(
       stderr,
@@ -145,7 +123,7 @@ test('an inventory that is refused: exit 1, every fault, no report; with --json 
   }));
 
 test('an inventory that is not there: exit 1, named', async () => {
-  const { code, stderr } = await run(['--local', '--inventory', 'no-such-file.json']);
+  const { code, stderr } = await runCli(['--local', '--inventory', 'no-such-file.json']);
   assert.equal(code, 1);
   assert.match(stderr, /no-such-file\.json/);
 });
@@ -153,7 +131,7 @@ test('an inventory that is not there: exit 1, named', async () => {
 test('a filter narrows the run and is recorded; a name that the inventory lacks is an error', () =>
   inFolder(async folder => {
     const file = inventory(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c', account: '444455556666' }]);
-    const at = (...more: string[]) => run(['--local', '--inventory', file, '--out', folder, '--json', ...more]);
+    const at = (...more: string[]) => runCli(['--local', '--inventory', file, '--out', folder, '--json', ...more]);
     const narrowed = await at('--account', '111122223333', '--database', 'b');
     assert.equal(narrowed.code, 3);
     const manifest = JSON.parse(fs.readFileSync(JSON.parse(narrowed.stdout).manifest, 'utf8'));
@@ -173,19 +151,19 @@ test('a filter narrows the run and is recorded; a name that the inventory lacks 
 test('progress: a line per database on standard error, none with --quiet', () =>
   inFolder(async folder => {
     const file = inventory(folder, [{ id: 'a' }, { id: 'b' }]);
-    const loud = await run(['--local', '--inventory', file, '--out', folder]);
+    const loud = await runCli(['--local', '--inventory', file, '--out', folder]);
     assert.match(
       loud.stderr,
       /^report [0-9a-f-]{36}: 2 databases\n\[1\/2\] \w: failed \(.*\)\n\[2\/2\] \w: failed \(.*\)\n$/,
     );
     assert.match(loud.stdout, /INCOMPLETE: 0 of 2 databases covered, 0 incomplete, 2 failed/);
-    assert.equal((await run(['--local', '--inventory', file, '--out', folder, '--quiet'])).stderr, '');
+    assert.equal((await runCli(['--local', '--inventory', file, '--out', folder, '--quiet'])).stderr, '');
   }));
 
 test('a report is never overwritten, and the same second makes two', () =>
   inFolder(async folder => {
     const file = inventory(folder, [{ id: 'a' }]);
-    await Promise.all([1, 2].map(() => run(['--local', '--inventory', file, '--out', folder])));
+    await Promise.all([1, 2].map(() => runCli(['--local', '--inventory', file, '--out', folder])));
     assert.equal(fs.readdirSync(folder).filter(name => name.endsWith('.csv')).length, 2);
   }));
 
@@ -195,10 +173,10 @@ test('Ctrl-C stops at once, leaves no half report, exit 130', () =>
     try {
       const file = inventory(folder, [{ id: 'a', port: server.port }]);
       const started = Date.now();
-      const env = { CREDENTIAL: '{"username":"u","password":"p"}' };
-      const { code, stderr } = await run(['--local', '--inventory', file, '--out', folder], {
+      const env = { ...process.env, CREDENTIAL: '{"username":"u","password":"p"}' };
+      const { code, stderr } = await runCli(['--local', '--inventory', file, '--out', folder], {
         env,
-        interruptAfter: /databases\n/,
+        interrupt: /databases\n/,
       });
       assert.equal(code, 130);
       assert.match(stderr, /interrupted: there is no report/);
@@ -229,7 +207,9 @@ test("--local reads ssm: and secretsmanager: with the operator's own AWS configu
         { ...closed, id: 'other-host', credentials: 'ssm:/db-admin-report/a', host: '127.0.0.2' },
       ]);
       const env = aws.env('AKIAOPERATOR', 'us-west-2');
-      const { code, stdout, stderr } = await run(['--local', '--inventory', file, '--out', folder, '--json'], { env });
+      const { code, stdout, stderr } = await runCli(['--local', '--inventory', file, '--out', folder, '--json'], {
+        env,
+      });
       assert.equal(code, 3, stderr);
       const details = Object.fromEntries(
         JSON.parse(stdout).failures.map((failure: { database_id: string; detail: string }) => [

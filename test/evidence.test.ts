@@ -1,7 +1,6 @@
 // --verify and --compare, the manifest's schema, and that help and README tell of every flag.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -11,9 +10,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { checkReport, help, options, records } from '../cli.ts';
 import { columns, csvLine, localSurroundings, type Manifest, type Request, run } from '../orchestrator.ts';
 import { type Database, type DatabaseResult, failed, type Row, rowColumns } from '../worker.ts';
+import { root, runCli } from './command.ts';
 import { type Server, startMariadb, startMysql } from './servers.ts';
 
-const root = path.join(import.meta.dirname, '..');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'evidence-'));
 const servers: Server[] = [];
 after(async () => {
@@ -24,16 +23,6 @@ after(async () => {
 const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const manifestOf = (report: string) => report.replace(/\.csv$/, '.manifest.json');
 const readManifest = (report: string): Manifest => JSON.parse(fs.readFileSync(manifestOf(report), 'utf8'));
-
-/** Runs the command as a user does. */
-function cli(args: string[], env = {}): Promise<{ code: number; stdout: string; stderr: string }> {
-  const settings = { cwd: root, env: { ...process.env, ...env }, maxBuffer: 1 << 26 };
-  return new Promise(resolve => {
-    execFile(process.execPath, ['cli.ts', ...args], settings, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-}
 
 // ── reports of made-up results, which orchestrator.ts writes as it writes a worker's ──────────────────────────────────
 
@@ -133,7 +122,7 @@ test('the records of a CSV file: what csvLine writes is read back, and nothing e
 // ── --verify ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('--verify: a report as it was written', async () => {
-  const { code, stdout, stderr } = await cli(['--verify', original]);
+  const { code, stdout, stderr } = await runCli(['--verify', original]);
   assert.deepEqual([code, stderr], [0, '']);
   const { report, report_id } = readManifest(original);
   for (const says of [
@@ -150,7 +139,7 @@ test('--verify: a report as it was written', async () => {
   const renamed = path.join(folder, 'third-quarter.csv');
   fs.copyFileSync(original, renamed);
   fs.copyFileSync(manifestOf(original), manifestOf(renamed));
-  assert.match((await cli(['--verify', renamed])).stdout, /^As written: .*^Note: the file was renamed/ms);
+  assert.match((await runCli(['--verify', renamed])).stdout, /^As written: .*^Note: the file was renamed/ms);
 });
 
 /** A copy of the original, altered; with `seal`, the manifest's size and SHA-256 are made to fit again. */
@@ -454,7 +443,7 @@ test('--verify notices: the manifest of another report, or none that it can read
   const other = await makeReport([{ id: 'other' }], { other: found() });
   const copy = altered(same);
   fs.copyFileSync(manifestOf(other), manifestOf(copy));
-  const { code, stdout } = await cli(['--verify', copy]);
+  const { code, stdout } = await runCli(['--verify', copy]);
   assert.equal(code, 1);
   for (const says of [
     /^NOT as written: /,
@@ -589,7 +578,7 @@ async function compareReports(
 }
 
 async function compareFiles(...args: string[]) {
-  const [text, json] = await Promise.all([cli(['--compare', ...args]), cli(['--compare', ...args, '--json'])]);
+  const [text, json] = await Promise.all([runCli(['--compare', ...args]), runCli(['--compare', ...args, '--json'])]);
   assert.equal(text.code, json.code);
   return { code: text.code, stderr: text.stderr, text: text.stdout, json: json.stdout && JSON.parse(json.stdout) };
 }
@@ -779,7 +768,7 @@ test('reports of real servers: as written, and compared across a change', { time
     database('crm', doomed, shop),
   ];
   fs.writeFileSync(inventory, JSON.stringify({ databases }));
-  const env: Record<string, string> = {};
+  const env = { ...process.env };
   for (const [id, server] of Object.entries(all)) {
     await server.query("CREATE USER auditor@'%' IDENTIFIED BY 'Secret of the auditor 1'");
     await server.query("GRANT SELECT ON mysql.* TO auditor@'%'");
@@ -793,10 +782,10 @@ test('reports of real servers: as written, and compared across a change', { time
     env[id.toUpperCase()] = JSON.stringify(value);
   }
   const makeOne = async () => {
-    const { stdout, stderr } = await cli(['--local', '--inventory', inventory, '--out', folder, '--json'], env);
+    const { stdout, stderr } = await runCli(['--local', '--inventory', inventory, '--out', folder, '--json'], { env });
     const summary = JSON.parse(stdout);
     assert.ok(summary.report, stderr);
-    const { code, stdout: said } = await cli(['--verify', summary.report]);
+    const { code, stdout: said } = await runCli(['--verify', summary.report]);
     assert.equal(code, 0, said);
     const manifest = readManifest(summary.report);
     assert.ok(isManifest(manifest), JSON.stringify(isManifest.errors));

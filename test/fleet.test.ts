@@ -5,7 +5,6 @@
  * that must not, the exit code says what there is, and no secret is in any output.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -13,15 +12,14 @@ import path from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
-import { parseString } from 'fast-csv';
 import type { Manifest, Summary } from '../orchestrator.ts';
 import { type Database, type DatabaseResult, rowColumns, type WorkerEvent } from '../worker.ts';
 import { type Aws, bucket, caller, crash, type LambdaFunction, type Run, startAws } from './aws.ts';
 import { authority, certificate } from './certificates.ts';
+import { type Ran, readReport, root, runCli } from './command.ts';
 import { silent } from './fault-servers.ts';
 import { type ResultSet, startTds, type TdsServer } from './tds-server.ts';
 
-const root = path.join(import.meta.dirname, '..');
 const [HUB, SHOP, BANK] = ['111111111111', '222222222222', '333333333333'];
 const orchestrator = `arn:aws:lambda:us-east-1:${HUB}:function:db-admin-report-orchestrator`;
 const hubRole = `arn:aws:iam::${HUB}:role/db-admin-report-orchestrator`;
@@ -175,26 +173,12 @@ async function startFleet(context: TestContext, databases: Entry[], options: Fle
   return { aws, databases, folder: fs.mkdtempSync(path.join(folder, 'run-')) };
 }
 
-type Ran = { code: number | null; stdout: string; stderr: string; ms: number };
-
 type RunOptions = { region?: string; env?: Record<string, string | undefined>; interrupt?: RegExp };
 
 /** Runs the command as the operator would. */
 async function run({ aws, folder }: Fleet, args = ['--json'], options: RunOptions = {}): Promise<Ran> {
-  const started = Date.now();
-  const { region = 'us-east-1', interrupt } = options;
-  const env = { ...aws.env('AKIAOPERATOR', region), ...options.env };
-  const child = spawn(process.execPath, [path.join(root, 'cli.ts'), ...args], { env, cwd: folder });
-  const ran: Ran = { code: null, stdout: '', stderr: '', ms: 0 };
-  child.stdout.on('data', text => {
-    ran.stdout += text;
-  });
-  child.stderr.on('data', text => {
-    ran.stderr += text;
-    if (interrupt?.test(ran.stderr)) child.kill('SIGINT');
-  });
-  ran.code = await new Promise(resolve => child.on('close', resolve));
-  ran.ms = Date.now() - started;
+  const { region = 'us-east-1', env, interrupt } = options;
+  const ran = await runCli(args, { env: { ...aws.env('AKIAOPERATOR', region), ...env }, cwd: folder, interrupt });
   await aws.settled();
   return ran;
 }
@@ -232,7 +216,7 @@ async function check(
   const manifest: Manifest = JSON.parse(manifestFile.body.toString());
   assert.equal(manifest.report.sha256, createHash('sha256').update(csv.body).digest('hex'));
 
-  const rows = await readCsv(csv.body);
+  const rows = await readReport(csv.body);
   const ids = databases.map(({ id }) => id).sort();
   assert.deepEqual([...new Set(rows.map(row => row.database_id))].sort(), ids, 'every database has its row');
   assert.deepEqual(manifest.databases.map(({ id }) => id).sort(), ids);
@@ -299,16 +283,6 @@ function noSecret({ buckets, logs, invocations }: Aws, databases: Entry[], said:
   for (const [place, text] of Object.entries(places)) {
     for (const secret of secrets) assert.ok(!text.includes(secret), `${secret} is in ${place}`);
   }
-}
-
-function readCsv(bytes: Buffer): Promise<Record<string, string>[]> {
-  return new Promise((resolve, reject) => {
-    const rows: Record<string, string>[] = [];
-    parseString(bytes.toString('utf8').replace(/^\uFEFF/, ''), { headers: true })
-      .on('data', row => rows.push(row))
-      .on('error', reject)
-      .on('end', () => resolve(rows));
-  });
 }
 
 const callsOf = ({ aws }: Fleet, operation: string, resource = '') =>

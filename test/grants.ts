@@ -3,11 +3,12 @@
  * logging in as the account and doing an administrative act, or being refused it.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { RowDataPacket } from 'mysql2';
+import { readReport, root, runCli, withoutMarks } from './command.ts';
 import type { Server } from './servers.ts';
 
 export const password = 'Of-every-account-0';
@@ -41,7 +42,6 @@ export type Case = {
 /** Errors by which a server says that the privilege is missing. */
 export const refused = [1044, 1045, 1095, 1141, 1142, 1143, 1221, 1227, 1370, 1410, 1698, 3118, 3530, 3630, 3878, 4006];
 
-const cli = path.join(import.meta.dirname, '..', 'cli.ts');
 const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 
 /** `'user'@'host'` of `user@host` or of `user`, which is at any host. */
@@ -77,31 +77,26 @@ export async function report(server: Server, auditor = 'auditor') {
     const inventory = path.join(folder, 'inventory.json');
     await writeFile(inventory, JSON.stringify({ databases: [database] }));
     const credential = JSON.stringify({ username: auditor, password, ca: server.ca });
-    const args = [cli, '--local', '--inventory', inventory, '--out', folder, '--quiet'];
-    const output = await new Promise<string>(resolve => {
-      execFile(process.execPath, args, { env: { ...process.env, AUDITOR: credential } }, (error, stdout, stderr) =>
-        resolve(`${error?.message ?? ''}${stdout}${stderr}`),
-      );
+    const { stdout, stderr } = await runCli(['--local', '--inventory', inventory, '--out', folder, '--quiet'], {
+      env: { ...process.env, AUDITOR: credential },
     });
     const file = (await readdir(folder)).find(name => name.endsWith('.csv'));
-    assert.ok(file, output);
-    const [head, ...records] = readCsv(await readFile(path.join(folder, file), 'utf8'));
-    return records.map(record => Object.fromEntries(record.map((field, i) => [head![i]!, field])));
+    assert.ok(file, stdout + stderr);
+    return (await readReport(await readFile(path.join(folder, file)))).map(withoutMarks);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** RFC 4180, field by field, without the mark in front of what a spreadsheet would run. */
-export function readCsv(text: string): string[][] {
-  const records: string[][] = [[]];
-  for (const [, inQuotes, plain, end] of text
-    .replace(/^\uFEFF/, '')
-    .matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/g)) {
-    records.at(-1)!.push((inQuotes?.replaceAll('""', '"') ?? plain!).replace(/^'(?=[=+\-@\t\r\n])/, ''));
-    if (end === '\r\n') records.push([]);
-  }
-  return records.slice(0, -1);
+/** The text of a file of queries/. */
+export const queryText = (file: string) => readFile(path.join(root, 'queries', file), 'utf8');
+
+/** What a file of queries/ answers the auditor, who logs in anew. */
+export async function ask(server: Server, file: string): Promise<Record<string, string>[]> {
+  const connection = await server.connect('auditor', password, { charset: 'UTF8MB4_BIN' });
+  const [answer] = await connection.query<RowDataPacket[]>(await queryText(file));
+  await connection.end();
+  return answer.map(row => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value ?? ''])));
 }
 
 /** A row of the report, or an expected one, as one line of text. */

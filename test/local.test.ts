@@ -2,46 +2,15 @@
 // disturbed, the wall time bounded by the limits, no secret in any output.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { collect, type Database, type DatabaseResult, limits } from '../worker.ts';
 import { authority, certificate } from './certificates.ts';
+import { type Ran, readReport, runCli } from './command.ts';
 import * as faults from './fault-servers.ts';
 import { type Server, startMariadb, startMysql } from './servers.ts';
-
-const cli = new URL('../cli.ts', import.meta.url).pathname;
-
-type Ran = { code: number | null; stdout: string; stderr: string; ms: number };
-
-function runCli(args: string[], env: Record<string, string> = {}): Promise<Ran> {
-  const started = Date.now();
-  const child = spawn(process.execPath, [cli, ...args], { env: { ...process.env, ...env } });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', data => {
-    stdout += data;
-  });
-  child.stderr.on('data', data => {
-    stderr += data;
-  });
-  return new Promise(resolve => child.on('close', code => resolve({ code, stdout, stderr, ms: Date.now() - started })));
-}
-
-/** A plain reader of RFC 4180, so that the report is not read back by its own writer. */
-function readCsv(file: string): Record<string, string>[] {
-  const text = fs.readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
-  const records = [...text.matchAll(/(?:^|\r\n)((?:(?:"(?:[^"]|"")*"|[^",\r\n]*)(?:,|(?=\r\n)))+)/g)].map(
-    ([, record]) =>
-      [...record!.matchAll(/("(?:[^"]|"")*"|[^",]*)(?:,|$)/g)].map(([, field]) =>
-        field!.startsWith('"') ? field!.slice(1, -1).replaceAll('""', '"') : field!,
-      ),
-  );
-  const [head, ...rows] = records;
-  return rows.map(row => Object.fromEntries(head!.map((column, i) => [column, row[i] ?? ''])));
-}
 
 const password = 'S3cret-of-the-auditor';
 const unknownCa = authority('Nobody knows');
@@ -280,9 +249,9 @@ describe('one inventory, healthy and faulty', () => {
     fs.writeFileSync(path.join(folder, 'inventory.json'), JSON.stringify({ databases }));
     ran = await runCli(
       ['--local', '--inventory', path.join(folder, 'inventory.json'), '--out', path.join(folder, 'out'), '--json'],
-      env,
+      { env: { ...process.env, ...env } },
     );
-    if (ran.stdout) rows = readCsv(JSON.parse(ran.stdout).report);
+    if (ran.stdout) rows = await readReport(fs.readFileSync(JSON.parse(ran.stdout).report));
   });
 
   after(async () => {

@@ -1,12 +1,11 @@
 // Who is an administrator of a MariaDB server, and who is not: queries/mariadb-administrators.sql on real ones.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
   account,
   actOut,
+  ask,
   type Case,
   compare,
   harmless,
@@ -26,6 +25,7 @@ import {
 import { type Server, startMariadb } from './servers.ts';
 
 const plugin = 'mysql_native_password';
+const query = 'mariadb-administrators.sql';
 const becomes = (name: string) => `becomes ${name} where its login plugin maps it so or check_proxy_users is on`;
 
 const all =
@@ -661,15 +661,6 @@ const cases = [
   lastly,
 ];
 
-/** What a query file answers the auditor, who logs in anew. */
-async function ask(server: Server) {
-  const connection = await server.connect('auditor', password, { charset: 'UTF8MB4_BIN' });
-  const sql = await readFile(path.join(import.meta.dirname, '..', 'queries', 'mariadb-administrators.sql'), 'utf8');
-  const [answer] = (await connection.query(sql)) as unknown as [Record<string, string | null>[]];
-  await connection.end();
-  return answer.map(row => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value ?? ''])));
-}
-
 for (const suite of [undefined, 'sid']) {
   describe(`MariaDB ${suite ?? ''}: each way of being an administrator, and of not being one`, () => {
     let server: Server;
@@ -691,7 +682,7 @@ for (const suite of [undefined, 'sid']) {
 
     test('times are UTC', async () => {
       await server.query("SET GLOBAL time_zone = '+05:30'");
-      const again = await ask(server);
+      const again = await ask(server, query);
       await server.query("SET GLOBAL time_zone = 'SYSTEM'");
       const [now] = await server.query("SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%sZ') AS now");
       const of = (list: typeof rows) => list.find(row => row.principal === 'g_super@%')!.password_changed_at!;
@@ -714,18 +705,18 @@ for (const suite of [undefined, 'sid']) {
         ['max_join_size', 1],
         ['collation_connection', 'utf8mb4_unicode_ci'],
       ];
-      const answer = reported(await ask(server));
+      const answer = reported(await ask(server, query));
       assert.ok(answer.length >= rows.length);
       for (const [name, value] of settings) {
         await server.query(`SET GLOBAL ${name} = ?`, [value]);
-        assert.deepEqual(reported(await ask(server)), answer, `${name} = ${value}`);
+        assert.deepEqual(reported(await ask(server, query)), answer, `${name} = ${value}`);
         await server.query(`SET GLOBAL ${name} = DEFAULT`);
       }
     });
 
     test('a mode in which nothing can be read rightly is told', async () => {
       await server.query("SET GLOBAL sql_mode = 'EMPTY_STRING_IS_NULL'");
-      const answer = await ask(server);
+      const answer = await ask(server, query);
       await server.query('SET GLOBAL sql_mode = DEFAULT');
       const told = answer.filter(row => row.result === 'incomplete');
       assert.equal(told.length, 1);

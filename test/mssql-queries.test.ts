@@ -11,7 +11,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { parseString } from 'fast-csv';
+import { readReport, runCli, withoutMarks } from './command.ts';
 
 const standin = process.env.MSSQL_STANDIN;
 const skip =
@@ -343,34 +343,16 @@ describe('queries/mssql-*.sql', { skip, concurrency: 2 }, () => {
         fs.writeFileSync(inventory, JSON.stringify({ databases: [{ ...database, ...where }] }));
         const ca = fs.readFileSync(certificate, 'utf8');
         const credential = JSON.stringify({ username: login, password: 'Fx-1!fixture', ca });
-        const cli = spawn(
-          process.execPath,
-          [here('../cli.ts'), '--local', '--inventory', inventory, '--out', out, '--json'],
-          { env: { ...process.env, MSSQL_FIXTURE: credential }, stdio: ['ignore', 'pipe', 'pipe'] },
-        );
-        let stderr = '';
-        cli.stderr.on('data', data => {
-          stderr += data;
+        const { code, stdout, stderr } = await runCli(['--local', '--inventory', inventory, '--out', out, '--json'], {
+          env: { ...process.env, MSSQL_FIXTURE: credential },
         });
-        let stdout = '';
-        cli.stdout.on('data', data => {
-          stdout += data;
-        });
-        const [code] = await once(cli, 'close');
         assert.ok(code === 0 || code === 3, `exit ${code}: ${stderr}`);
-        return { code, rows: await readCsv(JSON.parse(stdout).report) };
+        const rows = await readReport(fs.readFileSync(JSON.parse(stdout).report));
+        return { code, rows: rows.map(withoutMarks) };
       } finally {
         server.kill();
         await once(server, 'close');
       }
-    }
-
-    async function readCsv(file: string): Promise<Row[]> {
-      const rows: Row[] = [];
-      const text = fs.readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
-      for await (const row of parseString(text, { headers: true })) rows.push(row);
-      for (const row of rows) row.principal = row.principal!.replace(/^'(?=[=+\-@\t\r\n])/, '');
-      return rows;
     }
 
     /** What the report makes of the expected rows: the same scope, principal and chain is one row. */

@@ -8,15 +8,13 @@
 // is not ONLINE or OFFLINE, names that end in a blank (SQL Server compares them as if they did not).
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseString } from 'fast-csv';
 import mssql from 'mssql';
+import { readReport, runCli, withoutMarks } from './command.ts';
 
 type Options = Record<string, unknown> & { auth?: number; type?: string; since?: number };
 type Fixture = {
@@ -273,20 +271,12 @@ describe('a real SQL Server', { skip, concurrency: false }, () => {
       const database = { id: 'real', account: '111122223333', region: 'us-east-1', engine: 'mssql', tls: 'trust' };
       const where = { host: hostname, port: Number(port || 1433), credentials: 'env:MSSQL_FIXTURE' };
       fs.writeFileSync(inventory, JSON.stringify({ databases: [{ ...database, ...where }] }));
-      const arguments_ = ['--local', '--inventory', inventory, '--out', out, '--json', '--quiet'];
-      const cli = spawn(process.execPath, [here('../cli.ts'), ...arguments_], {
-        env: { ...process.env, MSSQL_FIXTURE: JSON.stringify({ username: 'auditor', password }) },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      let stdout = '';
-      cli.stdout.on('data', data => {
-        stdout += data;
-      });
-      await once(cli, 'close');
-      const rows: Record<string, string>[] = [];
-      const csv = fs.readFileSync(JSON.parse(stdout).report, 'utf8').replace(/^\uFEFF/, '');
-      for await (const row of parseString(csv, { headers: true })) rows.push(row);
-      for (const row of rows) row.principal = row.principal!.replace(/^'(?=[=+\-@\t\r\n])/, '');
+      const { stdout, stderr } = await runCli(
+        ['--local', '--inventory', inventory, '--out', out, '--json', '--quiet'],
+        { env: { ...process.env, MSSQL_FIXTURE: JSON.stringify({ username: 'auditor', password }) } },
+      );
+      assert.ok(stdout, stderr);
+      const rows = (await readReport(fs.readFileSync(JSON.parse(stdout).report))).map(withoutMarks);
 
       const incomplete = rows.filter(row => row.result !== 'admin').map(row => `${row.scope}: ${row.detail}`);
       assert.equal(incomplete.length, 1, incomplete.join('\n'));

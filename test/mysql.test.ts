@@ -1,12 +1,11 @@
 // Who is an administrator of a MySQL server, and who is not: queries/mysql-administrators.sql on a real one.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
   account,
   actOut,
+  ask,
   type Case,
   compare,
   harmless,
@@ -16,6 +15,7 @@ import {
   onBoth,
   password,
   perform,
+  queryText,
   refused,
   report,
   reported,
@@ -26,6 +26,7 @@ import {
 import { type Server, startMysql } from './servers.ts';
 
 const plugin = 'caching_sha2_password';
+const becomes = (name: string) => `becomes ${name} where its login plugin maps it so or check_proxy_users is on`;
 
 /** Those who are there on every server, and the auditor. */
 const base: Case = {
@@ -639,10 +640,6 @@ const logins: Case[] = [
   },
 ];
 
-function becomes(name: string) {
-  return `becomes ${name} where its login plugin maps it so or check_proxy_users is on`;
-}
-
 /** Names that would break a list joined by commas, a line, a spreadsheet, or a comparison that folds letters. */
 const names: Case[] = [
   ...[
@@ -741,15 +738,6 @@ describe('MySQL: each way of being an administrator, and of not being one', () =
     assert.ok(Math.abs(Date.parse(now!.now) - Date.parse(of(rows))) < 120_000, of(rows));
   });
 
-  /** What a query file answers the auditor, who logs in anew. */
-  async function ask(file: string) {
-    const connection = await server.connect('auditor', password);
-    const sql = await readFile(path.join(import.meta.dirname, '..', 'queries', file), 'utf8');
-    const [answer] = (await connection.query(sql)) as unknown as [Record<string, string | null>[]];
-    await connection.end();
-    return answer.map(row => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value ?? ''])));
-  }
-
   test("the server's own settings change nothing", async () => {
     const settings = [
       ['sql_mode', 'ANSI_QUOTES,PIPES_AS_CONCAT,IGNORE_SPACE'],
@@ -763,11 +751,11 @@ describe('MySQL: each way of being an administrator, and of not being one', () =
       ['collation_connection', 'utf8mb4_0900_as_cs'],
       ['default_collation_for_utf8mb4', 'utf8mb4_general_ci'],
     ];
-    const answer = reported(await ask('mysql-administrators.sql'));
+    const answer = reported(await ask(server, 'mysql-administrators.sql'));
     assert.ok(answer.length >= rows.length);
     for (const [name, value] of settings) {
       await server.query(`SET GLOBAL ${name} = ?`, [value]);
-      assert.deepEqual(reported(await ask('mysql-administrators.sql')), answer, `${name} = ${value}`);
+      assert.deepEqual(reported(await ask(server, 'mysql-administrators.sql')), answer, `${name} = ${value}`);
       await server.query(`SET GLOBAL ${name} = DEFAULT`);
     }
   });
@@ -789,7 +777,7 @@ describe('MySQL: each way of being an administrator, and of not being one', () =
       }));
     await server.query('SET GLOBAL group_concat_max_len = 100000');
     const known = new Set(old.flatMap(({ lines }) => lines.map(line => line.principal)));
-    const answer = (await ask('mysql-5.7-administrators.sql'))
+    const answer = (await ask(server, 'mysql-5.7-administrators.sql'))
       .filter(row => known.has(row.principal!))
       .map(row => ({
         ...row,
@@ -809,7 +797,7 @@ describe('MySQL: each way of being an administrator, and of not being one', () =
 
   test('the query for MySQL 5.7 says where the server cuts what it joins', async () => {
     await server.query('SET GLOBAL group_concat_max_len = 64');
-    const answer = await ask('mysql-5.7-administrators.sql');
+    const answer = await ask(server, 'mysql-5.7-administrators.sql');
     await server.query('SET GLOBAL group_concat_max_len = DEFAULT');
     const root = answer.find(row => row.principal === 'root@localhost');
     assert.match(root!.privileges!, /^ALLOW_NONEXISTENT_DEFINER; ALTER; .*; \.\.\. and more$/);
@@ -1173,8 +1161,8 @@ describe('MySQL: what everybody holds', () => {
       detail:
         'the server runs with skip_grant_tables: whoever reaches it is an administrator, without a password; the other rows are what its tables say',
     };
-    const sql = await readFile(path.join(import.meta.dirname, '..', 'queries', 'mysql-administrators.sql'), 'utf8');
-    compare(await server.query(sql), [...mandatory, { what: '', lines: [...member, line] }], plugin);
+    const answer = await server.query(await queryText('mysql-administrators.sql'));
+    compare(answer, [...mandatory, { what: '', lines: [...member, line] }], plugin);
   });
 });
 
