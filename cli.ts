@@ -410,7 +410,10 @@ const remedies: [RegExp, string][] = [
   ],
   [/NoSuchBucket/, 'the bucket does not exist'],
   [/TooManyRequests|Throttl/, 'AWS is throttling: nothing was run; try again in a minute'],
-  [/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH/, 'AWS could not be reached: check the network and --region'],
+  [
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ENETDOWN/,
+    'AWS could not be reached: check the network and --region',
+  ],
   // Behind "access denied", whose message names a role that for many is called AWSReservedSSO_...
   [/sso|expired/i, 'the AWS session has expired or there is none: aws sso login (with --profile NAME if you use one)'],
   [

@@ -855,7 +855,7 @@ export function isPassing(error: unknown): boolean {
   if (status >= 500 || status === 429 || status === 409 || $retryable) return true;
   return (
     name === 'TimeoutError' ||
-    /^(ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
+    /^(ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ENETDOWN)$/.test(code) ||
     /Throttl|TooManyRequests|SlowDown/.test(name)
   );
 }

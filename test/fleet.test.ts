@@ -12,7 +12,7 @@ import path from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
-import type { Manifest, Summary } from '../orchestrator.ts';
+import { isPassing, type Manifest, type Summary } from '../orchestrator.ts';
 import { type Database, type DatabaseResult, rowColumns, type WorkerEvent } from '../worker.ts';
 import { type Aws, bucket, caller, crash, type LambdaFunction, type Run, startAws } from './aws.ts';
 import { authority, certificate } from './certificates.ts';
@@ -426,6 +426,32 @@ describe('a fleet', { concurrency: 3 }, () => {
     assert.ok(invoked < 20, `${invoked} invocations`);
   });
 
+  test('the parts of a batch that failed are asked for side by side', async context => {
+    const tooLarge: Run = event => ({ ...answering()(event), padding: 'x'.repeat(7_000_000) });
+    const partly: Run = async ({ databases: [first, ...others], ...event }: WorkerEvent) => {
+      await sleep(600);
+      return { ...answering()({ ...event, databases: [first!] }), unanswered: others.map(({ id }) => id) };
+    };
+    const workers = {
+      [HUB]: { run: firstly(1, crash, slowly(600)) },
+      [SHOP]: { run: firstly(1, tooLarge, slowly(600)) },
+      [BANK]: { run: firstly(1, crash, partly) },
+    };
+    const databases = Object.keys(workers).flatMap(account =>
+      Array.from({ length: 9 }, (_, n) => database(`db-${account}-${n}`, account, 'us-east-1')),
+    );
+    const fleet = await startFleet(context, databases, { workers });
+    const ran = await run(fleet);
+    await check(fleet, ran, { code: 0, invoked: { [HUB]: 4, [SHOP]: 4, [BANK]: 10 } }); // 9, then 3 of 3, of 2, of 1
+    const sizeOf = (event: unknown) => (event as WorkerEvent).databases.length;
+    const again = fleet.aws.invocations.filter(({ arn, event }) => arn !== orchestrator && sizeOf(event) < 9);
+    for (const [what, parts] of Map.groupBy(again, ({ arn, event }) => `${arn}, ${sizeOf(event)} databases`)) {
+      const lastStart = Math.max(...parts.map(({ startedAt }) => startedAt));
+      const firstEnd = Math.min(...parts.map(({ endedAt }) => endedAt!));
+      assert.ok(lastStart < firstEnd, `${what}: one began ${lastStart - firstEnd} ms after another had ended`);
+    }
+  });
+
   test('a worker that times out', async context => {
     const never = () => sleep(60_000, undefined, { ref: false });
     const fleet = await startFleet(context, six(), {
@@ -462,6 +488,21 @@ describe('a fleet', { concurrency: 3 }, () => {
     fleet.aws.faults.push({ on: `Invoke ${workerOf(SHOP, 'eu-west-1')}`, cut: 100 });
     fleet.aws.faults.push({ on: `Invoke ${workerOf(SHOP, 'us-east-1')}`, cut: 'after' });
     await check(fleet, await run(fleet), { code: 0, invoked: { [HUB]: 2, [SHOP]: 5 } });
+  });
+
+  test('an answer that unpacks to gigabytes costs only the database behind it', async context => {
+    const part = gzipSync(Buffer.alloc(2 ** 26, ' '));
+    const bomb = Buffer.concat(Array.from({ length: 32 }, () => part)).toString('base64'); // 2 GiB from 2 MB
+    const exploding: Run = (event: WorkerEvent) => ({
+      ...answering()(event),
+      ...(event.databases.some(({ id }) => id === 'ledger') && { gzip: bomb }),
+    });
+    const fleet = await startFleet(context, six(), { ...quick, workers: { [BANK]: { run: exploding } } });
+    const ran = await run(fleet);
+    // The search for secrets unpacks every answer.
+    for (const each of fleet.aws.invocations) if (each.answer.includes(bomb)) each.answer = '';
+    const report = await check(fleet, ran, { code: 3, results: { ledger: 'failed' }, invoked: { [BANK]: 4 } });
+    assert.match(detailOf(report, 'ledger'), /the answer of the worker .* was cut; asked for 3 times/);
   });
 
   test('workers of other versions', async context => {
@@ -526,6 +567,32 @@ describe('a fleet', { concurrency: 3 }, () => {
     assert.match(detailOf(report, 'ledger'), /timed out: no answer before the orchestrator had to write the report/);
     const own = fleet.aws.invocations.find(({ arn }) => arn === orchestrator)!;
     assert.equal(own.error, undefined);
+  });
+
+  test('an answer at the deadline is in the report, one that comes while it is written is not', async context => {
+    const hanging = await silent();
+    context.after(() => hanging.stop());
+    const answersAt = (afterDeadline: number) => ({
+      run: async (event: WorkerEvent) => {
+        await sleep(event.deadline + afterDeadline - Date.now());
+        return answering()(event);
+      },
+    });
+    const hangs = database('hangs', '444444444444', 'us-east-1', { engine: 'mysql', port: hanging.port });
+    const fleet = await startFleet(context, [...six(), hangs], {
+      orchestrator: { timeoutSeconds: 7.5 }, // it waits for 625 ms after the deadline, a quarter of its reserve
+      workers: { [HUB]: { run: answering() }, [SHOP]: answersAt(100), [BANK]: answersAt(1300) },
+    });
+    fleet.aws.faults.push({ on: 'PutObject *csv', delayMs: 1000 });
+    const results: Results = { hangs: 'failed', ledger: 'failed', cards: 'failed' };
+    const report = await check(fleet, await run(fleet), { code: 3, results });
+    assert.match(detailOf(report, 'hangs'), /^timed out: the worker had to answer/);
+    for (const id of ['ledger', 'cards'])
+      assert.match(detailOf(report, id), /no answer before the orchestrator had to/);
+    const own = fleet.aws.invocations.find(({ arn }) => arn === orchestrator)!;
+    assert.equal(own.error, undefined);
+    assert.equal(own.answer.match(/"type":"database"/g)!.length, 7);
+    for (const { endedAt } of fleet.aws.invocations) assert.ok(endedAt! <= own.endedAt!);
   });
 
   test('a denied Parameter Store batch, a denied secret, a missing and a broken credential', async context => {
@@ -624,6 +691,38 @@ describe('a fleet', { concurrency: 3 }, () => {
     assert.equal(callsOf(fleet, 'InvokeWithResponseStream').length, 1);
   });
 
+  test('S3 fails while the command waits for the manifest: it waits on, and ends as it would have', async context => {
+    const fleet = await startFleet(context, six(), { ...quick, workers: { [BANK]: { invokers: [] } } });
+    fleet.aws.faults.push({ on: `InvokeWithResponseStream ${orchestrator}`, cut: /"started".*\n/ });
+    // Three each: the SDK's own tries hide two.
+    fleet.aws.faults.push({ on: 'GetObject *manifest.json', times: 3, cut: 'before' });
+    fleet.aws.faults.push({ on: 'GetObject *manifest.json', times: 3, error: [503, 'ServiceUnavailable'] });
+    const ran = await run(fleet);
+    await check(fleet, ran, { code: 3, results: { ledger: 'failed', cards: 'failed' }, invoked: { [BANK]: 0 } });
+    assert.equal(callsOf(fleet, 'GetObject', 'manifest.json').length, 7);
+  });
+
+  test('a network that is gone is waited for, whatever it is called; a file that is missing is not', () => {
+    const passes = (code: string) => isPassing(Object.assign(new Error(code), { code }));
+    for (const code of ['ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN'])
+      assert.ok(passes(code), code);
+    assert.ok(!passes('ENOENT'));
+  });
+
+  test('the session expires while the command waits for the manifest: it says so and ends', async context => {
+    const fleet = await startFleet(context, six(), quick);
+    fleet.aws.faults.push({ on: `InvokeWithResponseStream ${orchestrator}`, cut: /"started".*\n/ });
+    // Twice, so that a command that waits on is found out soon.
+    fleet.aws.faults.push({ on: 'GetObject *manifest.json', times: 2, error: [400, 'ExpiredToken'] });
+    const ran = await run(fleet);
+    await check(fleet, { ...ran, stdout: '' }, { code: 1 }); // the run went on
+    assert.match(
+      ran.stderr,
+      /manifest\.json cannot be read, look for it later: the AWS session has expired.* aws sso login/,
+    );
+    assert.equal(callsOf(fleet, 'GetObject', 'manifest.json').length, 1);
+  });
+
   test("the orchestrator's last line is lost", async context => {
     const fleet = await startFleet(context, six(), quick);
     fleet.aws.faults.push({ on: `InvokeWithResponseStream ${orchestrator}`, cut: /"done":6/ });
@@ -680,6 +779,28 @@ describe('a fleet', { concurrency: 3 }, () => {
     assert.ok(healthy.log.some(each => each.event === 'login' && each.user === 'another'));
     assert.equal(fleet.aws.buckets.get('reports')!.objects.size, 5);
     noSecret(fleet.aws, fleet.databases, ran.stdout + ran.stderr);
+  });
+
+  test('what waited for its turn when a run had to end is not done in the next run', async context => {
+    // A worker is asked for 5 x 100 at once: the process is frozen with a batch waiting, and wakes for the second run.
+    const databases = Array.from({ length: 501 }, (_, n) => database(`db-${n}`, SHOP, 'us-east-1'));
+    const fleet = await startFleet(context, databases, {
+      orchestrator: { timeoutSeconds: 4.5 },
+      worker: { run: firstly(5, slowly(3800), slowly(500)) },
+    });
+    const results: Results = Object.fromEntries(databases.map(({ id }) => [id, 'failed']));
+    await check(fleet, await run(fleet), { code: 3, results, invoked: { [SHOP]: 5 } });
+    const [first] = fleet.aws.invocations.splice(0);
+    const ran = await run(fleet, ['--json', '--database', 'db-7']);
+    assert.equal(ran.code, 0, ran.stderr);
+    const summary: Summary = JSON.parse(ran.stdout);
+    assert.deepEqual(summary.databases, { total: 1, covered: 1, incomplete: 0, failed: 0 });
+    const [second, ...workers] = fleet.aws.invocations;
+    assert.equal(second!.pid, first!.pid);
+    assert.deepEqual(
+      workers.map(({ event }) => (event as WorkerEvent).reportId),
+      [summary.report_id],
+    );
   });
 
   test('interrupted, the run goes on', async context => {
