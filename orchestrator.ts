@@ -228,10 +228,10 @@ export function parseJson(json: string): unknown {
     throw error;
   }
   const strings = json.match(/"[^"\\]*(?:\\.[^"\\]*)*"[\t\n\r ]*:?/g) ?? [];
-  if (strings.filter(string => string.endsWith(':')).length !== countFields(parsed)) {
-    findFault(json);
-    throw new Error('a field stands twice in one object');
-  }
+  const names = strings.filter(string => string.endsWith(':'));
+  const escaped = names.some(name => name.includes('\\')); // V8 13.6 takes some of them for another
+  if (escaped || names.length !== countFields(parsed)) findFault(json);
+  if (names.length !== countFields(parsed)) throw new Error('a field stands twice in one object');
   return parsed;
 }
 

@@ -369,7 +369,7 @@ function oneRowPerChain(rows: Row[]): Row[] {
   const merged = new Map<string, Row>();
   for (const row of rows) {
     const kind = row.result === 'incomplete' ? row.detail : row.principal_type;
-    const key = [row.result, row.scope, row.principal, row.granted_through, kind].join('\0');
+    const key = JSON.stringify([row.result, row.scope, row.principal, row.granted_through, kind]); // a name may hold any character
     const twin = merged.get(key);
     if (!twin) {
       merged.set(key, row);
@@ -632,7 +632,7 @@ function withTlsCode(error: Error & { code?: string }): Error {
       [/altnames|cert's list|does not contain/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
       [/has expired/, 'CERT_HAS_EXPIRED'],
       [/not yet valid/, 'CERT_NOT_YET_VALID'],
-      [/^self[- ]signed certificate$/, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+      [/^self[- ]signed certificate(?! in)/, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
       [/self[- ]signed certificate in|unable to (verify|get)/, 'SELF_SIGNED_CERT_IN_CHAIN'],
       [/disconnected|ECONNRESET/, 'ECONNRESET'],
     ] as const
@@ -1208,7 +1208,8 @@ const words: Record<string, string> = {
   // SQL Server, by number
   PROTOCOL_ENDED: 'the server ended the connection in the middle of the log-in',
   ROUTED: 'the server sends its clients to another one: put that one into the inventory, with a credential of its own',
-  TLS_FAILED: 'TLS refused: the server must speak TLS 1.2 or later, with a certificate of 2048 bits or more',
+  TLS_FAILED:
+    'TLS refused: the server must speak TLS 1.2 or later, with a certificate for servers, of 2048 bits or more',
   MALFORMED: 'the answer of the server cannot be understood: are `engine`, `host` and `port` of the inventory right?',
   TOO_LARGE: 'the answer to a query is too large',
   'mssql 4060': 'database not available: the login may not open master',

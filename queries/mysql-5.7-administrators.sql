@@ -6,7 +6,8 @@
 -- It needs    SELECT ON mysql.*. The least is SELECT on mysql.user, db, tables_priv, columns_priv and proxies_priv; then it does not see what is
 --             in force without being in the tables (it sees that of global privileges in information_schema, which shows those of others to
 --             nobody with less than SELECT ON mysql.*).
--- Not shown   a table that may not be read is an error (1142, 1143), never an empty answer.
+-- Not shown   a table that may not be read is an error (1142, 1143), never an empty answer. Where a name has a zero byte, at which the server
+--             cuts it, a row says so.
 -- Cannot see  what a stored routine, view or event does with its definer's rights; whom a login plugin maps or lets in (PAM, LDAP, IAM); which
 --             of two host patterns that overlap a client comes from; networks in hosts (10.0.0.0/255.0.0.0), which are compared as text.
 -- Manual      https://dev.mysql.com/doc/refman/5.7/en/ privileges-provided.html, request-access.html, proxy-users.html
@@ -503,6 +504,15 @@ SELECT
 FROM DUAL
 WHERE CURRENT_USER() <> 'skip-grants user@skip-grants host'
   AND (SELECT MAX(plugin IS NOT NULL) AND (NOT MAX(CONCAT(TRIM(User), '@', TRIM(Host)) = CURRENT_USER())) FROM mysql.user)
+
+UNION ALL
+
+-- In some of its tables the server cuts a name at a zero byte; what stands there is then another account's, or nobody's.
+SELECT
+  'incomplete', 'server', '', '', '', '', '', '', '', '', '',
+  CONCAT('the name ', REPLACE(name, CHAR(0 USING utf8mb4), '[zero byte]'), ' is cut in some tables of mysql: what the account holds cannot be told')
+FROM (SELECT CONVERT(CONCAT(User, '@', Host) USING utf8mb4) COLLATE utf8mb4_bin AS name FROM mysql.user) AS named
+WHERE LOCATE(CHAR(0 USING utf8mb4), name) > 0
 
 -- A server-wide sql_select_limit would cut the list without a word; a LIMIT of the statement's own is stronger.
 LIMIT 18446744073709551615

@@ -6,7 +6,8 @@
 --             not known whether a password fits), global_grants, db, tables_priv, columns_priv, role_edges and proxies_priv;
 --             then it does not see what is in force without being in the tables (it sees that of global privileges and of schema grants on
 --             mysql in information_schema, which shows the privileges of others to nobody with less than SELECT ON mysql.*).
--- Not shown   a table that may not be read is an error (1142, 1143), never an empty answer. Where roles are too entangled to follow, a row says so.
+-- Not shown   a table that may not be read is an error (1142, 1143), never an empty answer. Where roles are too entangled to follow,
+--             or a name has a zero byte, at which the server cuts it, a row says so.
 -- Cannot see  what a stored routine, view or event does with its definer's rights; whom a login plugin maps or lets in (PAM, LDAP, IAM); which
 --             of two host patterns that overlap a client comes from; networks in hosts (10.0.0.0/8), which are compared as text.
 -- Manual      https://dev.mysql.com/doc/refman/8.4/en/ privileges-provided.html, partial-revokes.html, roles.html, request-access.html
@@ -599,6 +600,15 @@ SELECT
 FROM DUAL
 WHERE CURRENT_USER() <> 'skip-grants user@skip-grants host'
   AND (SELECT MAX(plugin IS NOT NULL) AND NOT MAX(CONCAT(User, '@', Host) = CURRENT_USER()) FROM mysql.user)
+
+UNION ALL
+
+-- In some of its tables the server cuts a name at a zero byte; what stands there is then another account's, or nobody's.
+SELECT
+  'incomplete', 'server', '', '', '', '', '', '', '', '', '',
+  CONCAT('the name ', REPLACE(name, CHAR(0 USING utf8mb4), '[zero byte]'), ' is cut in some tables of mysql: what the account holds cannot be told')
+FROM user_table
+WHERE LOCATE(CHAR(0 USING utf8mb4), name) > 0
 
 -- A server-wide sql_select_limit would cut the list without a word; a LIMIT of the statement's own is stronger.
 LIMIT 18446744073709551615

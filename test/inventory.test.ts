@@ -193,3 +193,9 @@ for (const text of json) {
     assert.equal(JSON.stringify(parseJson(text)), JSON.stringify(JSON.parse(text)));
   });
 }
+
+test('a field that stands twice is found where V8 takes an escaped name for another one that it has seen', () => {
+  JSON.parse(String.raw`{"databases":1,"\\u0064ata":1}`);
+  const twice = String.raw`{"databases":1,"\u0064atabases":2}`;
+  assert.throws(() => parseJson(twice), /the field "databases" stands twice in one object/);
+});

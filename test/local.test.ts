@@ -19,6 +19,8 @@ const right = certificate({ authority: knownCa, names: ['localhost'], addresses:
 const wrongName = certificate({ authority: knownCa, names: ['elsewhere.example.com'], addresses: ['127.9.9.9'] });
 const expired = certificate({ authority: knownCa, names: ['localhost'], addresses: ['127.0.0.1'], expired: true });
 const stranger = certificate({ authority: unknownCa, names: ['localhost'], addresses: ['127.0.0.1'] });
+const itself = { name: 'localhost', key: right.key, cert: '', chain: '', ca: '' };
+const selfSigned = certificate({ authority: itself, names: ['localhost'], addresses: ['127.0.0.1'] });
 
 type Case = {
   id: string;
@@ -104,6 +106,12 @@ describe('one inventory, healthy and faulty', () => {
       },
       { id: 'expired', port: old.port, result: 'failed', detail: /certificate has expired/ },
       { id: 'unknown-authority', port: strange.port, result: 'failed', detail: /unknown authority/ },
+      {
+        id: 'self-signed',
+        port: await fault(faults.stallingOnQuery(selfSigned)),
+        result: 'failed',
+        detail: /self-signed; give it as "ca"/,
+      },
       {
         id: 'no-ca',
         port: mysql.port,

@@ -174,6 +174,26 @@ describe('a healthy server', () => {
     assert.equal(heard(server, 'close').length, 1); // by the client: the server still runs
   });
 
+  test('chains are one row only where they are the same, whatever is in a name', async () => {
+    const chains: Partial<Row>[] = ['\0', '\n', ',', '","', ' > '].flatMap(between => [
+      { principal: 'a', granted_through: `b${between}c` },
+      { principal: `a${between}b`, granted_through: 'c' },
+    ]);
+    const rows = chains.map(chain => record({ result: 'admin', scope: 'server', privileges: 'sysadmin', ...chain }));
+    const server = await start({
+      answer: (sql, parameters) =>
+        sql === queries.administrators
+          ? { sets: [{ columns: texts(...rowColumns), rows: [...rows, ...rows] }] }
+          : answers([])(sql, parameters),
+    });
+    const result = await read({ server });
+    const admins = result.rows.filter(row => row.result === 'admin');
+    assert.deepEqual(
+      admins.map(({ principal, granted_through }) => ({ principal, granted_through })),
+      chains,
+    );
+  });
+
   test('that is no SQL Server that the queries know is refused with its own words', async () => {
     const refused = 'this is SQL Azure, not SQL Server';
     const server = await start({ answer: () => [{ columns: texts('engine', 'refused'), rows: [['mssql', refused]] }] });

@@ -1356,6 +1356,20 @@ describe('MySQL: sight', () => {
     }
   });
 
+  test('a name that the server cuts', async () => {
+    await server.query(`CREATE USER 'ghost\\0x'@'%' IDENTIFIED BY '${password}'`);
+    await server.query("GRANT w_role TO 'ghost\\0x'@'%'");
+    const login = { as: 'ghost', run: ['SET ROLE w_role', "GRANT w_role TO victim@'%'"], ends: 'ok' as const };
+    await perform(server, login);
+    await server.query("REVOKE w_role FROM victim@'%'");
+    const detail = 'the name ghost[zero byte]x@% is cut in some tables of mysql: what the account holds cannot be told';
+    const incomplete = (rows: Record<string, string>[]) =>
+      rows.filter(row => row.result === 'incomplete').map(row => row.detail);
+    assert.deepEqual(incomplete(await report(server)), [detail]);
+    assert.deepEqual(incomplete(await ask(server, 'mysql-5.7-administrators.sql')), [detail]);
+    await server.query("DROP USER 'ghost\\0x'@'%'");
+  });
+
   test('roles too entangled to follow', async () => {
     for (let level = 0; level < 18; level++) {
       await server.query(`CREATE ROLE knot_${level}_a, knot_${level}_b`);
