@@ -160,7 +160,7 @@ async function runLocal(
     show.awaited(databases.map(database => database.id));
     const stored = worker.parameterStore(databases.filter(database => !database.credentials.startsWith('env:')));
     const queries = new Map<string, import('./worker.ts').Query>();
-    // Nearly all that is allocated from here on is soon garbage. The collector would take 40 MB more for it, and be no faster.
+    // Nearly all that is allocated from here on is soon garbage. V8 would take 40 MB more for it, and be hardly faster.
     process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
     await worker.collect(databases, {
       credentials: async database =>

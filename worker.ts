@@ -650,7 +650,8 @@ const loadMysql = once(async () => (await import('mysql2')).default);
 async function openMysql(open: Open, credential: Credential, limit: number): Promise<Session> {
   const { database } = open;
   const mysql = await loadMysql();
-  const ssl = { verify: () => authorities(credential.ca), trust: () => trusting, off: () => undefined }[database.tls];
+  const tlsOf = { verify: () => authorities(credential.ca), trust: () => trusting, off: () => undefined };
+  const ssl = await tlsOf[database.tls](); // before the socket, whose first error nobody would hear while this is awaited
   const socket = net.connect({ host: database.host, port: database.port, noDelay: true });
   const connection = mysql.createConnection({
     stream: () => socket,
@@ -658,7 +659,7 @@ async function openMysql(open: Open, credential: Credential, limit: number): Pro
     port: database.port,
     user: credential.username,
     password: credential.password,
-    ssl: await ssl(),
+    ssl,
     connectTimeout: 0, // `within` has the time of all that is awaited
     charset: 'UTF8MB4_BIN',
     connectAttributes: { program_name: 'db-admin-report' },

@@ -440,7 +440,7 @@ async function mysql() {
     fs.writeFileSync(file, JSON.stringify(content));
     return () => measure(process.execPath, [path.join(import.meta.dirname, name), file]);
   };
-  const outcomes = await takeTurns(quick ? 2 : 3, {
+  const outcomes = await takeTurns(quick ? 2 : 5, {
     product: () => report(real, ca),
     productStart: () => report(few, ca),
     floor: script('bench-floor.ts', real),
