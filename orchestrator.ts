@@ -16,6 +16,7 @@ import {
   emptyRow,
   failed,
   isoSeconds,
+  once,
   oneLine,
   pause,
   type Query,
@@ -230,8 +231,9 @@ export function parseJson(json: string): unknown {
   const strings = json.match(/"[^"\\]*(?:\\.[^"\\]*)*"[\t\n\r ]*:?/g) ?? [];
   const names = strings.filter(string => string.endsWith(':'));
   const escaped = names.some(name => name.includes('\\')); // V8 13.6 takes some of them for another
-  if (escaped || names.length !== countFields(parsed)) findFault(json);
-  if (names.length !== countFields(parsed)) throw new Error('a field stands twice in one object');
+  const twice = names.length !== countFields(parsed);
+  if (escaped || twice) findFault(json);
+  if (twice) throw new Error('a field stands twice in one object');
   return parsed;
 }
 
@@ -643,57 +645,57 @@ function csvLines(
   return lines;
 }
 
-/** Written at once: a file system call a database would cost as much as its rows. */
-const gatheredBytes = 65_536;
+/** Writes to an open file in larger pieces: a file system call a database would cost as much as its rows. */
+function inPieces(file: number, written: (piece: Buffer) => void = () => {}) {
+  let blocks: Buffer[] = [];
+  let size = 0;
+  const flush = () => {
+    const piece = Buffer.concat(blocks, size);
+    fs.writeFileSync(file, piece); // at the file's end, and whole, which writeSync does not promise
+    written(piece);
+    blocks = [];
+    size = 0;
+  };
+  const add = (block: Buffer) => {
+    blocks.push(block);
+    size += block.length;
+    if (size > 65_536) flush();
+  };
+  return { add, flush };
+}
 
 /** Rows come in any order of databases and leave in the report's: they wait on disk, so that memory does not grow with them. */
 function makeSpool(file: string) {
   const waiting = fs.openSync(file, 'wx+', 0o600);
-  const blocks = new Map<string, { offset: number; bytes: number }>();
+  const arriving = inPieces(waiting);
+  const blocks = new Map<string, { offset: number; length: number }>();
   let end = 0;
-  let pending = '';
-  const flush = () => {
-    fs.writeFileSync(waiting, pending); // at the file's end, and whole, which writeSync does not promise
-    pending = '';
-  };
   return {
     add(id: string, lines: string) {
-      const bytes = Buffer.byteLength(lines);
-      blocks.set(id, { offset: end, bytes });
-      end += bytes;
-      pending += lines;
-      if (pending.length > gatheredBytes) flush();
+      const block = Buffer.from(lines);
+      blocks.set(id, { offset: end, length: block.length });
+      end += block.length;
+      arriving.add(block);
     },
     write(target: string, order: string[]) {
-      flush();
+      arriving.flush();
       const out = fs.openSync(target, 'wx', 0o600);
       const hash = createHash('sha256');
       let bytes = 0;
-      let gathered: Buffer[] = [];
-      let size = 0;
-      const write = () => {
-        const chunk = Buffer.concat(gathered);
-        fs.writeFileSync(out, chunk);
-        hash.update(chunk);
-        bytes += size;
-        gathered = [];
-        size = 0;
-      };
-      const gather = (block: Buffer) => {
-        gathered.push(block);
-        size += block.length;
-        if (size > gatheredBytes) write();
-      };
+      const leaving = inPieces(out, piece => {
+        hash.update(piece);
+        bytes += piece.length;
+      });
       try {
-        gather(Buffer.from(`\uFEFF${csvLine(columns)}`));
+        leaving.add(Buffer.from(`\uFEFF${csvLine(columns)}`));
         for (const id of order) {
-          const { offset, bytes: length } = blocks.get(id)!;
+          const { offset, length } = blocks.get(id)!;
           const block = Buffer.allocUnsafe(length);
           if (fs.readSync(waiting, block, 0, length, offset) !== length)
             throw new Error(`cannot read back the rows of ${id}`);
-          gather(block);
+          leaving.add(block);
         }
-        write();
+        leaving.flush();
         fs.fsyncSync(out);
       } finally {
         fs.closeSync(out);
@@ -984,12 +986,7 @@ async function invokeWorkers(
   for (const arn of workers.keys())
     if (ownArn === arn || ownArn.startsWith(`${arn}:`))
       throw new Error(`the inventory names the orchestrator itself as a worker: ${arn}`);
-  const clients = new Map<string, Promise<LambdaClient>>();
-  const clientOf = (region: string) => {
-    const client = clients.get(region) ?? makeLambdaClient(region);
-    clients.set(region, client);
-    return client;
-  };
+  const clientOf = once(makeLambdaClient);
   const overall = limited(batchLimits.invocations);
   const invoke: Invoke = (arn, payload, ms) =>
     overall(async () => {

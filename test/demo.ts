@@ -5,12 +5,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { parseFile } from 'fast-csv';
+import { printTable, readReport, root } from './command.ts';
 import { type Server, startMariadb, startMysql } from './servers.ts';
 
-const root = join(import.meta.dirname, '..');
 const folder = join(root, 'demo');
 const auditor = { username: 'auditor', password: randomBytes(12).toString('hex') };
 const secret = () => `'${randomBytes(12).toString('hex')}'`;
@@ -103,27 +102,17 @@ async function printReport() {
     .at(-1);
   if (!name) throw new Error('the command left no report in demo/');
   const table = [['DATABASE', 'PRINCIPAL', 'SCOPE', 'THROUGH', 'PRIVILEGES', 'ENABLED']];
-  for await (const row of parseFile<Record<string, string>, Record<string, string>>(join(folder, name), {
-    headers: true,
-  })) {
+  for (const row of await readReport(await readFile(join(folder, name)))) {
     table.push([
-      row.database_id,
-      row.result === 'admin' ? row.principal : `(${row.result})`,
-      row.scope,
-      row.granted_through,
-      short(row.result === 'admin' ? row.privileges : row.detail, 32),
-      row.enabled,
+      row.database_id!,
+      row.result === 'admin' ? row.principal! : `(${row.result})`,
+      row.scope!,
+      row.granted_through!,
+      short(row.result === 'admin' ? row.privileges! : row.detail!, 32),
+      row.enabled!,
     ]);
   }
-  const widths = table[0]!.map((_, column) => Math.max(...table.map(line => line[column]!.length)));
-  console.log();
-  for (const line of table)
-    console.log(
-      line
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    );
+  printTable(table);
   console.log(`\n${table.length - 1} rows, in short; whole ones, and the manifest beside them, in demo/${name}`);
 }
 

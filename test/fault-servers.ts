@@ -10,6 +10,18 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import tls from 'node:tls';
+import { limits } from '../worker.ts';
+
+/** Does something while the worker in this process has other limits. */
+export async function withLimits<T>(changed: Partial<typeof limits>, body: () => Promise<T>): Promise<T> {
+  const before = { ...limits };
+  Object.assign(limits, changed);
+  try {
+    return await body();
+  } finally {
+    Object.assign(limits, before);
+  }
+}
 
 /** What a client did, in order. `client` counts connections from 1. */
 export type FaultEvent = { client: number; event: 'connect' | 'tls' | 'login' | 'query' | 'close' } & Record<
@@ -155,7 +167,7 @@ const CAPABILITIES = 0x0018a20d;
 const OK = Buffer.from([0, 0, 0, 2, 0, 0, 0]);
 const END_OF_LIST = Buffer.from([0xfe, 0, 0, 2, 0]);
 
-const packet = (sequence: number, payload: Buffer) =>
+export const packet = (sequence: number, payload: Buffer) =>
   Buffer.concat([
     Buffer.from([payload.length & 255, (payload.length >> 8) & 255, payload.length >> 16, sequence & 255]),
     payload,

@@ -20,7 +20,7 @@ import {
   rowColumns,
 } from '../worker.ts';
 import { authority, certificate } from './certificates.ts';
-import { dropping, refusing } from './fault-servers.ts';
+import { dropping, refusing, withLimits } from './fault-servers.ts';
 import { startMariadb, startMysql } from './servers.ts';
 import {
   type Answer,
@@ -121,17 +121,7 @@ const heard = (server: TdsServer, event: string) => server.log.filter(entry => e
 const scopes = (result: DatabaseResult, kind: string) =>
   result.rows.filter(row => row.result === kind).map(row => row.scope);
 
-/** Runs `body` with limits that a test can wait for. */
-async function withLimits<T>(changed: Partial<typeof limits>, body: () => Promise<T>): Promise<T> {
-  const before = { ...limits };
-  Object.assign(limits, changed);
-  try {
-    return await body();
-  } finally {
-    Object.assign(limits, before);
-  }
-}
-// Not too short: on a busy machine a healthy server needs seconds, too.
+// Limits that a test can wait for, not too short: on a busy machine a healthy server needs seconds, too.
 const impatient = { connect: [6000, 1000], query: 3000, database: 60_000 };
 const short = { query: 3000, database: 60_000 };
 
