@@ -1,65 +1,94 @@
 #!/usr/bin/env node
 // The operator's command: has a report made, by the orchestrator Lambda or (`--local`) in this process, shows its progress
-// and says where it is. `--help` and `--version` answer before anything heavy is loaded.
+// and says where it is; checks an inventory, verifies a report, compares two.
 
-import { isUtf8 } from 'node:buffer';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs as parseOptions } from 'node:util';
-import type { Line, Manifest, ManifestDatabase, Summary } from './orchestrator.ts';
+import { InvokeWithResponseStreamCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import type { Inventory, Line, Manifest, ManifestDatabase, Summary } from './orchestrator.ts';
+import {
+  accountPattern,
+  choose,
+  columns,
+  csvField,
+  localSurroundings,
+  makeS3Client,
+  parseInventory,
+  parseJson,
+  run,
+  s3Location,
+  summarize,
+  totalsOf,
+} from './orchestrator.ts';
+import type { AwsError, Database, Query } from './worker.ts';
+import {
+  awsClient,
+  backoff,
+  collect,
+  isoSeconds,
+  isPassing,
+  memoize,
+  oneLine,
+  parameterStore,
+  parseCredential,
+  stripControls,
+  trustAuthorities,
+  version,
+} from './worker.ts';
 
-export const help = `Reports every administrator of the databases in the inventory, as audit evidence.
+// Older ones have no tls.setDefaultCACertificates. The imports above run first: nothing in them may need a newer Node.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(`Node ${process.versions.node} is too old: Node 22.19 or later is needed.
+Run "npm ci" in the folder of cli.ts: it brings Node 24, which npx then uses. Or install it from https://nodejs.org
+`);
+  process.exit(1);
+}
 
-usage: npx tsx cli.ts [--profile NAME] [--region NAME] [--function NAME-or-ARN]
-                      [--account ID ...] [--database ID ...] [--download DIR] [--json] [--quiet]
-       npx tsx cli.ts --local --inventory FILE [--out DIR] [...]
-       npx tsx cli.ts --compare OLD.csv NEW.csv [--json] [--unverified]
-       npx tsx cli.ts --verify REPORT.csv
-       npx tsx cli.ts --help | --version
-
-  --profile NAME     the AWS profile to use (as AWS_PROFILE)
-  --region NAME      the AWS region of the orchestrator (as AWS_REGION)
-  --function NAME    the orchestrator's name or ARN (default db-admin-report-orchestrator)
-  --account ID       only the databases of this account; may be repeated
-  --database ID      only this database; may be repeated
-  --download DIR     also fetch the report and its manifest into this folder
-  --local            read the databases from this machine, without the Lambdas
-  --inventory FILE   with --local: the inventory
-  --out DIR          with --local: the folder for the report (default: the current one)
-  --json             one JSON object on standard output, nothing else
-  --quiet            no progress on standard error
-  --compare OLD NEW  what changed between two reports
-  --unverified       with --compare: even where a report is not as it was written
-  --verify REPORT    check a report against the manifest beside it
-
-exit:  0 complete · 3 some database incomplete or failed · 1 no report (or, with --download, not fetched)
-       2 wrong usage · 130 interrupted
-       compare: 0 no difference · 4 differences · 3 something not comparable · 1 not as written
-       verify:  0 as written · 1 not
-
-examples:
-  npx tsx cli.ts --profile audit --region us-east-1 --download .
-  npx tsx cli.ts --local --inventory inventory.json --out reports
-`;
-
-/** A command line as a value; `usage` says what is wrong with one that makes no sense. */
-export type Command =
-  | { command: 'help' | 'version' }
-  | { command: 'usage'; fault: string }
-  | { command: 'verify'; report: string }
-  | { command: 'compare'; old: string; new: string; json: boolean; unverified: boolean }
-  | ({ command: 'local'; inventory: string; out: string } & RunOptions)
-  | ({ command: 'remote'; function: string; download?: string } & RunOptions);
-
-type RunOptions = {
-  profile?: string;
-  region?: string;
-  accounts: string[];
-  databases: string[];
-  json: boolean;
-  quiet: boolean;
+const seconds = 1000;
+const limits = {
+  silence: (Number(process.env.DB_ADMIN_REPORT_SILENCE_SECONDS) || 100) * seconds, // in the stream, which says something every 20 s
+  run: 16 * 60 * seconds, // from a run's beginning a manifest is waited for after the stream broke: a minute more than Lambda's own
+  ended: 5 * seconds, // the same where the orchestrator ended: what it wrote is there
+  look: 10 * seconds, // from one look for the manifest to the next, at most
+  draw: 200, // from one drawing of the live line to the next
+  names: 8, // in one line of the summary
 };
+
+// ── the arguments ─────────────────────────────────────────────────────────────────────────────────────────────────────
+export const help = `Reports every administrator of the databases of an inventory, as evidence.
+
+usage: npx tsx cli.ts [options]
+       npx tsx cli.ts --local --inventory FILE [--out DIR] [options]
+       npx tsx cli.ts --check INVENTORY.json
+       npx tsx cli.ts --verify REPORT.csv [--manifest-sha256 HEX]
+       npx tsx cli.ts --compare OLD.csv NEW.csv [--json] [--unverified]
+       npx tsx cli.ts -h | --help | --version
+
+  --profile NAME          the AWS profile (as AWS_PROFILE)
+  --region NAME           the orchestrator's region (as AWS_REGION)
+  --function NAME         the orchestrator's name or ARN
+  --account ID            only the databases of this account; may be repeated
+  --database ID           only this database; may be repeated
+  --download DIR          also fetch the report and its manifest
+  --local                 read the databases from here, without the Lambdas
+  --inventory FILE        with --local: the inventory; - is standard input
+  --out DIR               with --local: the report's folder (default: this one)
+  --json                  one JSON object on standard output
+  --quiet                 no progress on standard error
+  --manifest-sha256 HEX   with --verify: what the run printed
+  --unverified            with --compare: even a report that --verify refuses
+
+exit: 0 complete, 3 something is incomplete, failed or unlisted, 1 no report (or
+      not fetched), 2 wrong usage, 130 interrupted; --check and --verify: 0 fit,
+      1 not; --compare: 0 same, 4 not, 3 not comparable in part, 1 refused
+`;
 
 export const options = {
   profile: { type: 'string' },
@@ -73,152 +102,179 @@ export const options = {
   out: { type: 'string' },
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
+  check: { type: 'boolean' },
+  verify: { type: 'boolean' },
+  'manifest-sha256': { type: 'string' },
   compare: { type: 'boolean' },
   unverified: { type: 'boolean' },
-  verify: { type: 'boolean' },
-  help: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
+type Given = ReturnType<typeof parseOptions<{ options: typeof options; allowPositionals: true; tokens: true }>>;
+type Option = keyof typeof options;
 
-/** Reads the arguments after the program's name. Pure: no file, no environment. */
+/** What the command may be told to do: the files that it takes, and the options that go with it. */
+const ofRuns: Option[] = ['profile', 'region', 'account', 'database', 'json', 'quiet'];
+const modes: Record<Exclude<Mode, 'help' | 'version'>, { takes: string[]; options: Option[] }> = {
+  check: { takes: ['INVENTORY.json'], options: [] },
+  verify: { takes: ['REPORT.csv'], options: ['manifest-sha256'] },
+  compare: { takes: ['OLD.csv', 'NEW.csv'], options: ['json', 'unverified'] },
+  local: { takes: [], options: ['inventory', 'out', ...ofRuns] },
+  remote: { takes: [], options: ['function', 'download', ...ofRuns] },
+};
+type Mode = 'help' | 'version' | 'check' | 'verify' | 'compare' | 'local' | 'remote';
+
+export type Command = { mode: Mode; files: string[] } & Given['values'];
+
+/** Reads the arguments after the program's name; throws what is wrong with them. Pure: no file, no environment. */
 export function parseArgs(argv: string[]): Command {
-  const usage = (fault: string): Command => ({ command: 'usage', fault });
-  let parsed: ReturnType<typeof parseOptions<{ options: typeof options; allowPositionals: true; tokens: true }>>;
+  let given: Given;
   try {
-    parsed = parseOptions({ args: argv, options, allowPositionals: true, tokens: true });
+    given = parseOptions({ args: argv, options, allowPositionals: true, tokens: true });
   } catch (error) {
-    return usage((error as Error).message);
+    throw new Error(optionFault(error as Error & { code: string }));
   }
-  const { values, positionals, tokens } = parsed;
-  if (values.help) return { command: 'help' };
-  if (values.version) return { command: 'version' };
+  const { values, positionals: files } = given;
+  if (values.help) return { mode: 'help', files: [] };
+  if (values.version) return { mode: 'version', files: [] };
+  const flags = given.tokens.flatMap(token => (token.kind === 'option' ? [token.name as Option] : []));
+  const repeated = flags.find((name, i) => flags.indexOf(name) !== i && name !== 'account' && name !== 'database');
+  if (repeated) throw new Error(`--${repeated} is given twice`);
+  const empty = Object.entries(values).find(([, value]) => [value].flat().includes(''));
+  if (empty) throw new Error(`--${empty[0]} needs a value`);
 
-  const given = tokens.flatMap(token => (token.kind === 'option' ? [token.name] : []));
-  const twice = given.find((name, i) => given.indexOf(name) !== i && name !== 'account' && name !== 'database');
-  if (twice) return usage(`--${twice} is given twice`);
-  const empty = Object.entries(values).find(
-    ([, value]) => value === '' || (Array.isArray(value) && value.includes('')),
-  );
-  if (empty) return usage(`--${empty[0]} needs a value`);
-  const only = (mode: string, ...allowed: string[]) => {
-    const other = given.find(name => !allowed.includes(name));
-    return other && usage(`--${other} does not go with ${mode}`);
-  };
-  const { json = false, quiet = false, unverified = false, profile, region, inventory } = values;
-
-  if (values.verify) {
-    if (positionals.length !== 1) return usage('--verify takes one report: --verify REPORT.csv');
-    return only('--verify', 'verify') || { command: 'verify', report: positionals[0]! };
-  }
-  if (values.compare) {
-    if (positionals.length !== 2) return usage('--compare takes two reports: --compare OLD.csv NEW.csv');
-    return (
-      only('--compare', 'compare', 'json', 'unverified') || {
-        command: 'compare',
-        old: positionals[0]!,
-        new: positionals[1]!,
-        json,
-        unverified,
-      }
-    );
-  }
-  if (positionals.length > 0) return usage(`unexpected argument ${JSON.stringify(positionals[0])}`);
-  const { account: accounts = [], database: databases = [] } = values;
-  const odd = accounts.find(account => !/^\d{12}$/.test(account));
-  if (odd !== undefined) return usage(`--account ${odd}: must be 12 digits`);
-  const run = { profile, region, accounts, databases, json, quiet };
-  const common = ['profile', 'region', 'account', 'database', 'json', 'quiet'];
-  if (values.local) {
-    const wrong = only('--local', 'local', 'inventory', 'out', ...common);
-    if (wrong) return wrong;
-    if (inventory === undefined) return usage('--local needs --inventory FILE');
-    return { command: 'local', inventory, out: values.out ?? '.', ...run };
-  }
-  return (
-    only('a run in AWS: add --local', 'function', 'download', ...common) || {
-      command: 'remote',
-      function: values.function ?? 'db-admin-report-orchestrator',
-      download: values.download,
-      ...run,
-    }
-  );
+  const mode = (['check', 'verify', 'compare', 'local'] as const).find(name => values[name]) ?? 'remote';
+  const { takes, options: allowed } = modes[mode];
+  const other = flags.find(name => name !== mode && !allowed.includes(name));
+  if (other)
+    throw new Error(`--${other} does not go with ${mode === 'remote' ? 'a run in AWS: add --local' : `--${mode}`}`);
+  if (takes.length === 0 && files.length > 0) throw new Error(`unexpected argument ${JSON.stringify(files[0])}`);
+  if (files.length !== takes.length) throw new Error(`usage: --${mode} ${takes.join(' ')}`);
+  const odd = values.account?.find(account => !accountPattern.test(account));
+  if (odd !== undefined) throw new Error(`--account ${odd}: must be 12 digits`);
+  if (mode === 'local' && values.inventory === undefined) throw new Error('--local needs --inventory FILE');
+  if (values['manifest-sha256'] && !/^[0-9a-f]{64}$/i.test(values['manifest-sha256']))
+    throw new Error('--manifest-sha256 must be 64 hexadecimal digits');
+  const arnRegion = regionOf(values.function);
+  if (values.region && arnRegion && values.region !== arnRegion)
+    throw new Error(`--region ${values.region}: the function is in ${arnRegion}`);
+  return { ...values, mode, files };
 }
 
-// ── a run ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+const regionOf = (functionName = '') => /^arn:[^:]*:lambda:([^:]+):/.exec(functionName)?.[1];
 
-/** A run's outcome: its summary, its manifest where it could be read, and why the report could not be fetched where it was to be. */
+function optionFault({ code, message }: Error & { code: string }): string {
+  const [, flag = ''] = /'(--?[^ ',]+)/.exec(message) ?? [];
+  if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
+    return `${flag} ${/does not take/.test(message) ? 'takes no value' : 'needs a value'}`;
+  if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return message;
+  const word = flag.replace(/^-+/, '');
+  const most = Math.min(3, word.length / 2);
+  const near = Object.keys(options).map(name => ({ name, distance: editDistance(word, name, most) }));
+  const [nearest] = near.sort((one, other) => one.distance - other.distance);
+  return `there is no option ${flag}${nearest!.distance <= most ? `: did you mean --${nearest!.name}?` : ''}`;
+}
+
+/** How many letters must be added, taken away or changed to make one word of another, where `most` or fewer do. */
+function editDistance(from: string, to: string, most: number): number {
+  if (most < 0) return Number.POSITIVE_INFINITY;
+  if (from === '' || to === '') return from.length + to.length;
+  const [rest, other] = [from.slice(1), to.slice(1)];
+  if (from[0] === to[0]) return editDistance(rest, other, most);
+  const [taken, added] = [editDistance(rest, to, most - 1), editDistance(from, other, most - 1)];
+  return 1 + Math.min(taken, added, editDistance(rest, other, most - 1));
+}
+
+// ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+const fileFaults: Record<string, string> = {
+  ENOENT: 'there is no such file or folder',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is no folder',
+  EACCES: 'permission denied',
+  ENOSPC: 'the disk is full',
+  EEXIST: 'it is there already',
+};
+const fileFault = ({ code = '', message }: NodeJS.ErrnoException) => fileFaults[code] ?? message;
+
+const nameOfFile = (file: string) => (file === '-' ? 'standard input' : file);
+async function readFile(file: string): Promise<Buffer> {
+  let bytes: Buffer;
+  try {
+    bytes = file === '-' ? await buffer(process.stdin) : fs.readFileSync(file);
+  } catch (error) {
+    throw new Error(`${nameOfFile(file)} cannot be read: ${fileFault(error as Error)}`);
+  }
+  if (bytes.length === 0) throw new Error(`${nameOfFile(file)} is empty`);
+  return bytes;
+}
+
+/** Makes a folder where it is not there, and finds out whether a file can be written into it, before anything is run. */
+function prepareFolder(folder: string) {
+  // One by one: with `recursive` Node tries for ever to make /proc/x.
+  const make = (one: string) => {
+    if (fs.existsSync(one)) return;
+    make(path.dirname(one));
+    fs.mkdirSync(one);
+  };
+  make(path.resolve(folder));
+  const probe = path.join(folder, `.db-admins_${crypto.randomUUID()}`);
+  fs.writeFileSync(probe, '', { flag: 'wx' });
+  fs.rmSync(probe);
+}
+
+const sha256Of = (bytes: string | Uint8Array) => crypto.hash('sha256', bytes);
+
+// ── a run on this machine ─────────────────────────────────────────────────────────────────────────────────────────────
+/** What came of a run: `notes` are further lines of the summary, `undelivered` says why the report was not downloaded. */
 type Outcome = { summary: Summary; manifest?: Manifest; notes: string[]; undelivered?: string };
 
-async function runLocal(
-  command: Extract<Command, { command: 'local' }>,
-  reportId: string,
-  show: Progress,
-): Promise<Outcome> {
-  const [{ run, localSurroundings }, worker] = await Promise.all([import('./orchestrator.ts'), import('./worker.ts')]);
-  fs.mkdirSync(command.out, { recursive: true });
-  const surroundings = localSurroundings(command.inventory, command.out, async (databases, done) => {
-    show.awaited(databases.map(database => database.id));
-    const stored = worker.parameterStore(databases.filter(database => !database.credentials.startsWith('env:')));
-    const queries = new Map<string, import('./worker.ts').Query>();
-    // Nearly all that is allocated from here on is soon garbage. V8 would take 40 MB more for it, and be hardly faster.
-    process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
-    await worker.collect(databases, {
-      credentials: async database =>
-        database.credentials.startsWith('env:') ? fromEnvironment(database, worker.parseCredential) : stored(database),
+async function runLocal(command: Command, reportId: string, progress: Progress): Promise<Outcome> {
+  const { inventory = '', out = '.' } = command;
+  const bytes = await readFile(inventory);
+  prepareFolder(out);
+  const surroundings = localSurroundings({ source: nameOfFile(inventory), bytes }, out, async (databases, done) => {
+    const stored = parameterStore(databases.filter(database => !database.credentials.startsWith('env:')));
+    const queries = new Map<string, Query>();
+    await collect(databases, {
       queries,
-      done: result => done(result, { version: worker.version, queries: [...queries.values()], attempts: 1 }),
+      credentials: async database =>
+        database.credentials.startsWith('env:') ? credentialFromEnvironment(database) : stored(database),
+      done: result => done(result, { version, queries: [...queries.values()], attempts: 1 }),
     });
   });
-  const summary = await run(request(command, reportId), surroundings, show.line);
+  const summary = await run(request(command, reportId), surroundings, progress.show);
   return { summary, manifest: JSON.parse(fs.readFileSync(summary.manifest!, 'utf8')), notes: [] };
 }
 
-function fromEnvironment(
-  database: import('./worker.ts').Database,
-  parse: typeof import('./worker.ts').parseCredential,
-) {
+function credentialFromEnvironment(database: Database) {
   const name = database.credentials.slice('env:'.length);
   const value = process.env[name];
   if (value === undefined)
     throw new Error(`the environment has no variable ${name}: set it to {"username", "password"}`);
-  return parse(value, database);
+  return parseCredential(value, database);
 }
 
-function request({ accounts, databases }: RunOptions, reportId: string) {
-  return {
-    reportId,
-    requestedBy: `${userName()}@${os.hostname()}`,
-    ...(accounts.length > 0 && { accounts }),
-    ...(databases.length > 0 && { databases }),
-  };
+/** Who asks is only claimed: CloudTrail knows. A container may run under a number that has no name. */
+function request({ account, database }: Command, reportId: string) {
+  const user = process.env.USER ?? process.env.USERNAME ?? process.getuid?.() ?? 'unknown';
+  const filter = { ...(account && { accounts: account }), ...(database && { databases: database }) };
+  return { reportId, requestedBy: `${user}@${os.hostname()}`, ...filter };
 }
 
-/** A container may run under a number that has no name. */
-function userName(): string {
-  try {
-    return os.userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'unknown');
-  }
-}
+// ── a run in AWS ──────────────────────────────────────────────────────────────────────────────────────────────────────
+/** How far a run in AWS is known to have come: for Ctrl-C, for errors, and for the wait when the stream breaks. */
+type Begun = { invoked: boolean; started?: Extract<Line, { type: 'started' }> };
 
-/** Where a run in AWS is: known to Ctrl-C, and to the wait for a manifest when the stream breaks. */
-type Run = { started?: Extract<Line, { type: 'started' }> };
-
-async function runRemote(
-  command: Extract<Command, { command: 'remote' }>,
-  reportId: string,
-  show: Progress,
-  run: Run,
-): Promise<Outcome> {
-  const lines = invoke(command.function, request(command, reportId));
-  const begun = Date.now();
+async function runRemote(command: Command, reportId: string, progress: Progress, begun: Begun): Promise<Outcome> {
+  if (command.download) prepareFolder(command.download);
+  const invokedAt = Date.now();
   let summary: Summary | undefined;
   let broken: BrokenStream | undefined;
   try {
-    for await (const line of lines) {
-      show.line(line);
-      if (line.type === 'started') run.started = line;
+    for await (const line of invoke(command.function, request(command, reportId))) {
+      begun.invoked = true;
+      progress.show(line);
+      if (line.type === 'started') begun.started = line;
       if (line.type === 'error') throw new Error(line.message);
       if (line.type === 'result') {
         const { type, ...result } = line;
@@ -229,1071 +285,776 @@ async function runRemote(
   } catch (error) {
     if (!(error instanceof BrokenStream)) throw error;
     broken = error;
+    begun.invoked = true;
   }
   const ended = broken?.cause === 'ended';
-  if (broken && !run.started) {
-    throw new Error(
-      ended
-        ? broken.message
-        : `${broken.message}, before the run was heard of: it may go on nevertheless, as report ${reportId}`,
-    );
+  if (broken && !begun.started) {
+    if (ended) throw broken;
+    throw new Error(`${broken.message}, before the run had begun: it may still run, as report ${reportId}`);
   }
   const notes: string[] = [];
-  let manifest: Manifest | undefined;
+  const location = summary?.manifest ?? begun.started!.manifest;
+  let bytes: Buffer | undefined;
   if (!summary) {
-    const { manifest: location } = run.started!;
-    process.stderr.write(`${broken!.message}; ${ended ? 'looking' : 'the run goes on. Waiting'} for ${location}\n`);
-    manifest = await waitForManifest(location, ended ? Date.now() + 5_000 : begun + 16 * 60_000);
-    const { summarize } = await import('./orchestrator.ts');
-    summary = summarize(manifest, location);
+    progress.say(`${broken!.message}; ${ended ? 'looking' : 'the run goes on. Waiting'} for ${location}`);
+    bytes = await waitForManifest(location, ended ? Date.now() + limits.ended : invokedAt + limits.run);
   } else if (!command.json) {
-    manifest = await readManifest(summary.manifest!).catch(error => {
-      notes.push(
-        `Note: the manifest could not be read (${(error as Error).message}), so TLS modes and worker versions are not shown.`,
-      );
+    bytes = await getObject(location).catch(({ message }) => {
+      notes.push(`Note: the manifest could not be read (${message}): what it alone knows is not shown.`);
       return undefined;
     });
   }
-  let undelivered: string | undefined;
-  if (command.download) {
-    try {
-      const files = await download([summary.report!, summary.manifest!], command.download, summary.sha256!);
-      notes.push(...files.map(file => `Downloaded: ${file}`));
-    } catch (error) {
-      undelivered = `the report could not be downloaded: ${inWords(error)}`;
-    }
-  } else notes.push(...[summary.report, summary.manifest].map(file => `Fetch:    aws s3 cp ${file} .`));
-  return { summary, manifest, notes, undelivered };
+  const manifest: Manifest | undefined = bytes && JSON.parse(bytes.toString('utf8'));
+  summary ??= summarize(manifest!, location, sha256Of(bytes!));
+  const fetch = [summary.report!, summary.manifest!].map(file => `Fetch:           aws s3 cp ${file} .`);
+  if (!command.download) return { summary, manifest, notes: [...notes, ...fetch] };
+  try {
+    const files = await download(summary, command.download);
+    return { summary, manifest, notes: [...notes, ...files.map(file => `Downloaded:      ${file}`)] };
+  } catch (error) {
+    const undelivered = `the report could not be downloaded: ${explain(error)}`;
+    return { summary, manifest, notes: [...notes, ...fetch], undelivered };
+  }
 }
 
-/** A stream that stalled or was cut before its last line; the run itself goes on, unless the cause is 'ended'. */
+/** A stream that was cut or went silent before its last line; the run itself goes on, unless the cause is 'ended'. */
 class BrokenStream extends Error {}
 
 /** Invokes the orchestrator, exactly once, and gives the lines of its answer as they come. */
-async function* invoke(functionName: string, event: object): AsyncGenerator<Line> {
-  const { LambdaClient, InvokeWithResponseStreamCommand } = await import('@aws-sdk/client-lambda');
-  const client = new LambdaClient({
-    maxAttempts: 1, // the SDK's own retries would have the report made three times
-    requestHandler: { connectionTimeout: 10_000, requestTimeout: 0 },
-    ...(functionName.startsWith('arn:') && { region: functionName.split(':')[3] }),
-  });
+async function* invoke(functionName = 'db-admin-report-orchestrator', event: object): AsyncGenerator<Line> {
+  // The SDK's own retries would have the report made three times.
+  const client = new LambdaClient(awsClient({ maxAttempts: 1, requestHandler: { requestTimeout: 0 } }));
   const command = new InvokeWithResponseStreamCommand({ FunctionName: functionName, Payload: JSON.stringify(event) });
-  const { EventStream } = await stalling(client.send(command), 'the orchestrator did not answer').catch(error => {
-    const { code, message, $metadata } = error as Error & { code?: string; $metadata?: { httpStatusCode?: number } };
+  const { EventStream } = await withinSilence(client.send(command), 'the orchestrator did not answer').catch(error => {
+    const { code, message, $metadata } = error as AwsError;
     const mayRun = code === 'ECONNRESET' || code === 'EPIPE' || ($metadata?.httpStatusCode ?? 0) >= 500;
     throw mayRun ? new BrokenStream(`the orchestrator did not answer (${error.name}: ${message})`) : error;
   });
   const events = EventStream![Symbol.asyncIterator]();
   const decoder = new TextDecoder();
   let text = '';
-  for (;;) {
-    const { value, done } = await stalling(events.next(), 'the answer stalled').catch(error => {
-      throw error instanceof BrokenStream
-        ? error
-        : new BrokenStream(`the answer broke off (${(error as Error).message})`);
-    });
-    if (done) throw new BrokenStream('the answer broke off');
-    if (value.PayloadChunk) {
-      text += decoder.decode(value.PayloadChunk.Payload, { stream: true });
-      const lines = text.split('\n');
-      text = lines.pop()!;
-      for (const line of lines) yield parseLine(line);
-    }
-    if (value.InvokeComplete?.ErrorCode) {
-      const { ErrorCode, ErrorDetails = '' } = value.InvokeComplete;
-      const why = `the orchestrator failed (${ErrorCode}: ${ErrorDetails.slice(0, 500)}; its log has more)`;
-      throw new BrokenStream(why, { cause: 'ended' });
-    }
-    if (value.InvokeComplete) return;
-  }
-}
-
-function parseLine(line: string): Line {
   try {
-    return JSON.parse(line);
-  } catch {
-    throw new BrokenStream(`the answer has a line that cannot be read (${line.slice(0, 100)})`);
-  }
-}
-
-/** The orchestrator says something every 30 s at least: silence for much longer is a connection that was cut without a word. */
-function stalling<T>(next: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new BrokenStream(`${what} for ${stallSeconds} s`)), stallSeconds * 1000);
-  });
-  return Promise.race([next, silence]).finally(() => clearTimeout(timer));
-}
-const stallSeconds = 100;
-
-async function waitForManifest(location: string, until: number): Promise<Manifest> {
-  const { isPassing } = await import('./orchestrator.ts');
-  for (let wait = 1; ; wait = Math.min(wait * 2, 10)) {
-    try {
-      return await readManifest(location);
-    } catch (error) {
-      const { name } = error as Error;
-      const missing =
-        /^(NoSuchKey|NotFound)$/.test(name) || (/AccessDenied|Forbidden/.test(name) && (await mayList(location)));
-      if (Date.now() > until && missing)
-        throw new Error(`${location} did not appear: the run ended without a report (the orchestrator's log says why)`);
-      // The network that cut the stream may be gone for a while.
-      if (!missing && (Date.now() > until || !isPassing(error)))
-        throw new Error(`${location} cannot be read, look for it later: ${inWords(error)}`);
+    for (;;) {
+      const { value, done } = await withinSilence(events.next(), 'the answer stalled');
+      if (done) throw new Error('before its end');
+      if (value.PayloadChunk) {
+        text += decoder.decode(value.PayloadChunk.Payload, { stream: true });
+        const lines = text.split('\n');
+        text = lines.pop()!;
+        for (const line of lines) yield JSON.parse(line);
+      }
+      if (value.InvokeComplete?.ErrorCode) {
+        const { ErrorCode, ErrorDetails = '' } = value.InvokeComplete;
+        const why = `${ErrorCode}: ${oneLine(ErrorDetails, 500)}; its log has more`;
+        throw new BrokenStream(`the orchestrator failed (${why})`, { cause: 'ended' });
+      }
+      if (value.InvokeComplete) return;
     }
-    await new Promise(resolve => setTimeout(resolve, wait * 1000));
+  } catch (error) {
+    if (error instanceof BrokenStream) throw error;
+    throw new BrokenStream(`the answer broke off (${(error as Error).message})`);
   }
 }
 
-/** S3 answers "access denied" for an object that is not there to whoever may list below a prefix only: listing tells the two apart. */
-async function mayList(location: string): Promise<boolean> {
-  const { ListObjectsV2Command } = await import('@aws-sdk/client-s3');
-  const { s3Place } = await import('./orchestrator.ts');
-  const { Bucket, Key } = s3Place(location);
-  return (await makeS3Client()).send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 })).then(
-    () => true,
-    error => !/AccessDenied|Forbidden/.test(error.name),
-  );
+/** Silence for much longer than the orchestrator is ever silent is a connection that was cut without a word. */
+function withinSilence<T>(next: Promise<T>, what: string): Promise<T> {
+  const silence = sleep(limits.silence).then(() => {
+    throw new BrokenStream(`${what} for ${limits.silence / seconds} s`);
+  });
+  return Promise.race([next, silence]);
 }
 
-const readManifest = async (location: string): Promise<Manifest> =>
-  JSON.parse(Buffer.from(await getObject(location)).toString('utf8'));
-
-async function getObject(location: string): Promise<Uint8Array> {
-  const [{ GetObjectCommand }, { s3Place }] = await Promise.all([
-    import('@aws-sdk/client-s3'),
-    import('./orchestrator.ts'),
-  ]);
-  const { Body } = await (await makeS3Client()).send(new GetObjectCommand(s3Place(location)));
-  return Body!.transformToByteArray();
+/** The manifest, as soon as it is listed: to whoever may not list, S3 says "access denied" of what is not there yet. */
+async function waitForManifest(location: string, until: number): Promise<Buffer> {
+  const { Bucket, Key } = s3Location(location);
+  for (let looks = 0; ; looks++) {
+    try {
+      const { Contents = [] } = await s3Client().send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }));
+      if (Contents.some(object => object.Key === Key)) return await getObject(location);
+    } catch (error) {
+      if (!isPassing(error) || Date.now() > until)
+        throw new Error(`${location} cannot be read, look for it later: ${explain(error)}`);
+    }
+    if (Date.now() > until)
+      throw new Error(`${location} did not appear: the run ended without a report (the orchestrator's log says why)`);
+    await sleep(backoff(looks, 1 * seconds, limits.look));
+  }
 }
 
-async function makeS3Client() {
-  const { S3Client } = await import('@aws-sdk/client-s3');
-  const requestHandler = { connectionTimeout: 5_000, socketTimeout: 15_000 }; // else silence would be waited for without end
-  return new S3Client({ maxAttempts: 3, followRegionRedirects: true, requestHandler });
+async function getObject(location: string): Promise<Buffer> {
+  const { Body } = await s3Client().send(new GetObjectCommand(s3Location(location)));
+  return Buffer.from(await Body!.transformToByteArray());
 }
 
-/** In hexadecimal. The module is loaded when it is first needed: `--help` would take a third longer. */
-const sha256Of = (bytes: string | Uint8Array) =>
-  process.getBuiltinModule('node:crypto').createHash('sha256').update(bytes).digest('hex');
+const s3Client = memoize(() => makeS3Client(3));
 
-/** Fetches a report and its manifest, checks the report's SHA-256, overwrites nothing. */
-async function download(locations: string[], folder: string, sha256: string): Promise<string[]> {
-  fs.mkdirSync(folder, { recursive: true });
-  const files: string[] = [];
-  for (const [i, location] of locations.entries()) {
+/** Fetches a report and its manifest, checks the SHA-256 of both, overwrites nothing. */
+async function download({ report, manifest, sha256, manifest_sha256 }: Summary, folder: string): Promise<string[]> {
+  const save = async (location: string, written: string) => {
     const bytes = await getObject(location);
-    if (i === 0 && sha256Of(bytes) !== sha256)
-      throw new Error(`${location} is not what the orchestrator wrote: its SHA-256 is not ${sha256}`);
+    if (sha256Of(bytes) !== written)
+      throw new Error(`${location} is not what the orchestrator wrote: its SHA-256 is not ${written}`);
     const file = path.join(folder, path.posix.basename(location));
     fs.writeFileSync(file, bytes, { flag: 'wx' });
-    files.push(file);
-  }
-  return files;
-}
-
-/** What to do next, for what AWS and its SDK say. */
-const remedies: [RegExp, string][] = [
-  [/Region is missing/, 'no AWS region is known: use --region NAME, or set AWS_REGION'],
-  [
-    /UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch|InvalidAccessKeyId/,
-    'AWS does not know these credentials: correct them or log in again',
-  ],
-  [
-    /AccessDenied|Forbidden/,
-    "access denied: attach the hub's operator policy (output OperatorPolicyArn of its stack) to your role",
-  ],
-  [
-    /ResourceNotFound/,
-    'there is no such function here: deploy template.yaml with Role=hub, or correct --function, --region, --profile',
-  ],
-  [/NoSuchBucket/, 'the bucket does not exist'],
-  [/TooManyRequests|Throttl/, 'AWS is throttling: nothing was run; try again in a minute'],
-  [
-    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ENETDOWN/,
-    'AWS could not be reached: check the network and --region',
-  ],
-  // Behind "access denied", whose message names a role that for many is called AWSReservedSSO_...
-  [/sso|expired/i, 'the AWS session has expired or there is none: aws sso login (with --profile NAME if you use one)'],
-  [
-    /CredentialsProviderError|Could not load credentials|Could not resolve credentials/,
-    'no AWS credentials: use --profile NAME or set AWS_PROFILE',
-  ],
-];
-
-function inWords(error: unknown): string {
-  const { name, message, code = '', path } = error as Error & { code?: string; path?: string };
-  if (path !== undefined) return message; // a file, whatever its name reminds of
-  if (name === 'Error' && !code && message !== 'Region is missing') return message; // one of our own
-  const remedy = remedies.find(([pattern]) => pattern.test(`${name} ${code} ${message}`))?.[1];
-  return remedy ? `${remedy}\n(${name}: ${message})` : message;
-}
-
-// ── what is shown ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-type Progress = { line(line: Line): void; awaited(ids: string[]): void; end(): void };
-
-/** Text from a server on one line, so that it cannot steer the terminal. */
-const tame = (text: string) =>
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g, ' ');
-
-/** Progress on standard error: one live line on a terminal, a line per database elsewhere, nothing when quiet. */
-function makeProgress(quiet: boolean): Progress {
-  const { stderr } = process;
-  const live = stderr.isTTY && !quiet;
-  const waiting = new Set<string>();
-  const failures = { failed: 0, incomplete: 0 };
-  let done = 0;
-  let total = 0;
-  const draw = () => {
-    const counts = `${done}/${total} databases${failures.incomplete ? `, ${failures.incomplete} incomplete` : ''}${failures.failed ? `, ${failures.failed} failed` : ''}`;
-    const names =
-      waiting.size > 0 ? `, awaiting ${[...waiting].slice(0, 5).join(', ')}${waiting.size > 5 ? ', …' : ''}` : '';
-    stderr.write(`\r\x1b[2K${tame(counts + names).slice(0, (stderr.columns || 80) - 1)}`);
+    return file;
   };
-  const timer = live ? setInterval(draw, 200).unref() : undefined;
+  return [await save(report!, sha256!), await save(manifest!, manifest_sha256!)];
+}
+
+// ── what AWS refuses ──────────────────────────────────────────────────────────────────────────────────────────────────
+/** What to do next, by a pattern of what AWS and its SDK say: the first that fits. */
+const remedies: Record<string, string> = {
+  '(Region is missing|Could not (load|resolve) credentials).* no-such-profile':
+    'the AWS configuration has no profile <profile>: "aws configure list-profiles" names those it has',
+  'Region is missing': 'no AWS region is known: use --region NAME, or set AWS_REGION',
+  'multi-factor authentication':
+    'the profile <profile> wants an MFA code (mfa_serial), which is not asked for here: eval "$(aws configure export-credentials --profile <profile> --format env)", which asks for it, then this without --profile',
+  'Could not load credentials.* credential_process':
+    'the credential_process of the profile <profile> gave no credentials: run it by hand to see why',
+  'login.cache|aws login': 'nobody is logged in with the profile <profile>: aws login --profile <profile>',
+  'sts:AssumeRole': 'the profile <profile> may not assume its role: the policies of both must allow sts:AssumeRole',
+  'KMSAccessDenied|kms:': '<role> may not use the KMS key: its own policy and that of the key must allow kms:Decrypt',
+  'AccessDenied|Forbidden': "access denied: attach the hub's operator policy (output OperatorPolicyArn) to <role>",
+  'TimeTooSkewed|Signature (expired|not yet current)': 'the clock of this machine is wrong: set it (it says <time>)',
+  'InvalidSignature|SignatureDoesNotMatch': 'the secret key of the profile <profile> is wrong: correct it, or log in',
+  'UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId|OptInRequired|RegionDisabled':
+    'AWS does not know these credentials (profile <profile>) in this region: correct them or log in again; a region that is off by default must be enabled in the account',
+  ResourceNotFound:
+    'there is no such function here: deploy template.yaml with Role=hub, or correct --function, --region, --profile (it was <profile>)',
+  'TooManyRequests|Throttl': 'AWS is throttling: nothing was run; try again in a minute',
+  'CERT|UNABLE_TO_':
+    'the certificate that answered is not known here, as where a proxy opens TLS: name its authority in NODE_EXTRA_CA_CERTS=FILE.pem or AWS_CA_BUNDLE=FILE.pem',
+  'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ENETDOWN|ETIMEDOUT|TimeoutError':
+    'AWS could not be reached: check the network, --region and HTTPS_PROXY (heeded by Node 22.21, 24.5 and later)',
+  'text/html': 'a web page answered instead of AWS, as where a network filters: have AWS let through',
+  // Behind "access denied", whose message names a role that for many is called AWSReservedSSO_...
+  '[Ss][Ss][Oo]|[Ee]xpired': 'the AWS session of the profile <profile> has expired: aws sso login --profile <profile>',
+  'Could not (load|resolve) credentials|CredentialsProviderError':
+    'no AWS credentials (profile <profile>): choose another with --profile NAME or AWS_PROFILE, or log in',
+};
+
+/** An error in words for a person, with what to do next. */
+function explain(error: unknown): string {
+  type AnyError = AwsError & NodeJS.ErrnoException & { $response?: { headers?: Record<string, string> } };
+  const { name, message, code = '', $metadata, $response, path: file } = error as AnyError;
+  if (file !== undefined) return `${file} cannot be used: ${fileFault(error as Error)}`;
+  if (name === 'Error' && !code && !$metadata && message !== 'Region is missing') return message; // one of our own
+  const profile = process.env.AWS_PROFILE || 'default';
+  const settings = profileSettings(profile) || (process.env.AWS_PROFILE ? 'no-such-profile' : '');
+  const said = `${name} ${code} ${message} ${$response?.headers?.['content-type']} ${settings}`.replaceAll('\n', ' ');
+  const [, remedy] = Object.entries(remedies).find(([pattern]) => new RegExp(pattern).test(said)) ?? [];
+  if (!remedy) return message;
+  const role = /assumed-role\/([^/]+)/.exec(message)?.[1];
+  const words = remedy
+    .replaceAll('<role>', role ? `the role ${role} (profile <profile>)` : 'the role of the profile <profile>')
+    .replaceAll('<profile>', () => profile)
+    .replace('<time>', isoSeconds(new Date()));
+  return `${words}\n(${name}: ${message.split('\n')[0]})`;
+}
+
+/** What the AWS configuration says of a profile: the SDK does not tell why one gives no credentials. */
+function profileSettings(profile: string): string {
+  const { AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE } = process.env;
+  const home = path.join(os.homedir(), '.aws');
+  const files = [AWS_CONFIG_FILE || `${home}/config`, AWS_SHARED_CREDENTIALS_FILE || `${home}/credentials`];
+  const text = files.map(file => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '')).join('\n');
+  const sections = text.split(/^\s*\[\s*(?:profile\s+)?/m);
+  return sections.filter(section => section.split(']')[0]!.trim() === profile).join('\n');
+}
+
+// ── what is shown of a run ────────────────────────────────────────────────────────────────────────────────────────────
+/** Lines for a terminal: names and messages come from servers, and may not steer it. */
+const asText = (lines: string[]) => `${lines.map(stripControls).join('\n').trimEnd()}\n`;
+const writeLines = (lines: string[]) => process.stdout.write(asText(lines));
+const count = (number: number, thing: string) => `${number} ${thing}${number === 1 ? '' : 's'}`;
+const duration = (ms: number) => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / seconds) % 60).padStart(2, '0')}`;
+const accountOf = ({ account, account_name }: Pick<ManifestDatabase, 'account' | 'account_name'>) =>
+  `${account}${account_name && ` (${account_name})`}`;
+const names = (list: string[], most = limits.names) =>
+  `${list.slice(0, most).join(', ')}${list.length > most ? `, and ${list.length - most} more` : ''}`;
+const sections = (lists: Record<string, string[]>) =>
+  Object.entries(lists).flatMap(([title, lines]) =>
+    lines.length > 0 ? [`${title}:`, ...lines.map(line => `  ${line}`), ''] : [],
+  );
+const idOf = ({ id }: { id: string }) => id;
+type Pair = [shared: string, name: string];
+/** A line for each group of pairs: how many they are, what they share, the first of their names. */
+const grouped = (pairs: Pair[], things = '', most?: number) =>
+  [...Map.groupBy(pairs, ([shared]) => shared)].map(([shared, of]) => {
+    const those = names([...new Set(of.map(([, name]) => name))], most);
+    return `${things && `${count(of.length, things)} of `}${shared}: ${those}`;
+  });
+
+type Progress = { show(line: Line): void; say(text: string): void; end(): void };
+
+/** On standard error: one live line on a terminal, a line per database elsewhere, nothing when quiet. No colours. */
+function makeProgress(quiet = false): Progress {
+  const { stderr } = process;
+  const live = stderr.isTTY && process.env.TERM !== 'dumb' && !quiet;
+  const began = Date.now();
+  const awaited = new Set<string>();
+  let counts = 'waiting for the orchestrator';
+  let failures = 0;
+  let lastFailure = '';
+  const clear = () => live && stderr.write('\r\x1b[2K');
+  const draw = () => {
+    const lost = failures > 0 ? `, ${failures} failed or incomplete, last ${lastFailure}` : '';
+    const left = awaited.size > 0 ? `, awaiting ${names([...awaited])}` : '';
+    const line = stripControls(`${duration(Date.now() - began)} ${counts}${lost}${left}`);
+    stderr.write(`\r\x1b[2K${line.slice(0, (stderr.columns || 80) - 1)}`);
+  };
+  const timer = live ? setInterval(draw, limits.draw).unref() : undefined;
+  const say = (text: string) => {
+    clear();
+    stderr.write(asText([text]));
+  };
+  const lineOf = (line: Line): string | undefined => {
+    if (line.type === 'started') {
+      counts = `0/${line.total} databases`;
+      for (const id of line.databases) awaited.add(id);
+      return `report ${line.report_id}: ${count(line.total, 'database')}`;
+    }
+    if (line.type !== 'database') return undefined;
+    const { database_id, result, detail, administrators, done, total } = line;
+    counts = `${done}/${total} databases`;
+    awaited.delete(database_id);
+    const found = count(administrators, 'administrator');
+    if (result === 'admin' || result === 'none') return `[${done}/${total}] ${database_id}: ${found}`;
+    failures++;
+    lastFailure = database_id;
+    return `[${done}/${total}] ${database_id}: ${result}${result === 'failed' ? '' : `, ${found}`} (${detail})`;
+  };
   return {
-    awaited: ids => {
-      for (const id of ids) waiting.add(id);
-    },
-    line: line => {
-      if (line.type === 'started') total = line.total;
-      if (line.type === 'started' && !quiet && !live)
-        stderr.write(`report ${line.report_id}: ${line.total} databases\n`);
-      if (line.type !== 'database') return;
-      done = line.done;
-      waiting.delete(line.database_id);
-      if (line.result === 'failed' || line.result === 'incomplete') failures[line.result]++;
-      if (quiet || live) return;
-      stderr.write(
-        `[${line.done}/${line.total}] ${tame(`${line.database_id}: ${line.result}${line.detail && ` (${line.detail})`}`)}\n`,
-      );
+    say,
+    show: line => {
+      const text = lineOf(line);
+      if (text && !quiet && !live) say(text);
     },
     end: () => {
       clearInterval(timer);
-      if (live) stderr.write('\r\x1b[2K');
+      clear();
     },
   };
 }
 
-/** The summary for people. */
-function summaryText({ summary, manifest, notes }: Outcome): string {
-  const { databases, failures } = summary;
-  const unverified = manifest?.databases.filter(database => database.tls !== 'verify') ?? [];
-  const incomplete = manifest?.databases.filter(database => database.result === 'incomplete') ?? [];
-  const versions = Map.groupBy(
-    manifest?.databases.filter(database => database.worker_version) ?? [],
-    database => database.worker_version,
-  );
-  const list = (title: string, items: string[]) =>
-    items.length > 0 ? [`${title}:`, ...items.map(item => `  ${tame(item)}`)] : [];
-  const lines = [
-    `${summary.status === 'complete' ? 'Complete' : 'INCOMPLETE'}: ${databases.covered} of ${databases.total} databases covered, ${databases.incomplete} incomplete, ${databases.failed} failed`,
-    `Administrators: ${summary.administrators} (${summary.rows} rows)`,
-    ...list(
-      'Failed',
-      failures.map(({ database_id, detail }) => `${database_id}: ${detail}`),
-    ),
-    ...list(
-      'Incomplete',
-      incomplete.map(({ id, detail }) => `${id}: ${detail}`),
-    ),
-    ...list(
-      'Read without a verified server (tls)',
-      unverified.map(({ id, tls }) => `${id}: ${tls}`),
-    ),
-    ...(versions.size > 1
-      ? list(
-          'Workers of unlike versions',
-          [...versions].map(
-            ([version, those]) => `${version}: ${[...new Set(those.map(({ account }) => account))].join(', ')}`,
-          ),
-        )
-      : []),
-    `Report:   ${summary.report}`,
-    `Manifest: ${summary.manifest}`,
-    `SHA-256:  ${summary.sha256}`,
-    ...notes,
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-// ── evidence ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** A report as it lies on disk: `faults` say what is not as it was written, `notes` what is only worth knowing. */
-type Checked = {
-  file: string;
-  bytes?: Buffer;
-  manifest?: Manifest;
-  manifestSha256?: string;
-  faults: string[];
-  notes: string[];
-};
-
-/** What this needs of orchestrator.ts, with the place of each column in a row. */
-async function csvFormat() {
-  const { columns, csvField, csvLine, parseJson } = await import('./orchestrator.ts');
-  const at = Object.fromEntries(columns.map((name, i) => [name, i])) as Record<(typeof columns)[number], number>;
-  return { columns, csvField, csvLine, parseJson, at };
-}
-type Format = Awaited<ReturnType<typeof csvFormat>>;
-type Column = Format['columns'][number];
-
-/** Faults in the order in which they are found; one that many lines share is named once, with all of its lines. */
-function makeFaults() {
-  const found = new Map<string, [from: number, to: number][]>();
-  return {
-    add(what: string, line?: number) {
-      const ranges = found.get(what) ?? [];
-      found.set(what, ranges);
-      if (line === undefined) return;
-      const last = ranges.at(-1);
-      if (last && line <= last[1] + 1) last[1] = line;
-      else ranges.push([line, line]);
-    },
-    list: () =>
-      [...found].map(([what, ranges]) => {
-        const lines = ranges.map(([from, to]) => (from === to ? from : `${from}-${to}`)).join(', ');
-        return (lines && `${/\D/.test(lines) ? 'lines' : 'line'} ${lines}: ${what}`) || what;
-      }),
+/** What the totals do not tell of a report: what it does not cover, and what it rests on. */
+function caveats({ databases, population, left_out, filter }: Manifest, most?: number): string[] {
+  const list = (pairs: Pair[], things = '') => grouped(pairs, things, most);
+  const because = (wanted: string) => {
+    const those = databases.filter(({ result }) => result === wanted);
+    const pairs = those.map(
+      (each): Pair => [
+        `${accountOf(each)}, ${each.region}: ${each.detail.replaceAll(each.host || ' ', '<host>')}`,
+        each.id,
+      ],
+    );
+    return list(pairs, 'database');
   };
-}
-type Faults = ReturnType<typeof makeFaults>;
-
-const quote = (value: string) => JSON.stringify(value);
-const markLength = (bytes: Buffer) => (bytes.subarray(0, 3).equals(Buffer.from('\uFEFF')) ? 3 : 0);
-
-/**
- * The records of a CSV file (RFC 4180) from one place in it to another, strictly read. `line` is a record's first line,
- * `text` the record with its line end; `fields` is missing where the text is no record: a quote or a return out of place.
- */
-export function* records(bytes: Buffer, start = markLength(bytes), stop = bytes.length) {
-  for (let line = 1, end = start; start < stop; start = end) {
-    let lines = 0;
-    for (let quoted = false, open = true; open && end < stop; end++) {
-      if (bytes[end] === 0x22) quoted = !quoted;
-      else if (bytes[end] === 0x0a) {
-        lines++;
-        open = quoted;
-      }
-    }
-    const text = bytes.toString('utf8', start, end);
-    yield { line, start, end, text, fields: fieldsOf(text.replace(/\r?\n$/, '')) };
-    line += lines;
-  }
-}
-
-const csvFieldPattern = /(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|$)/y;
-
-function fieldsOf(record: string): string[] | undefined {
-  if (!/["\r\n]/.test(record)) return record.split(',');
-  csvFieldPattern.lastIndex = 0;
-  for (const fields: string[] = []; ; ) {
-    const match = csvFieldPattern.exec(record);
-    if (!match) return undefined;
-    const [, quoted, plain, end] = match;
-    fields.push(quoted?.replaceAll('""', '"') ?? plain!);
-    if (end === '') return fields;
-  }
-}
-
-/** Compares a report's CSV with the manifest beside it, and each with itself. Reads nothing else. */
-export async function checkReport(file: string): Promise<Checked> {
-  const faults = makeFaults();
-  const notes: string[] = [];
-  const read = (name: string) => {
-    try {
-      return fs.readFileSync(name);
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      faults.add(`${name} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : message}`);
-      return undefined;
-    }
-  };
-  const format = await csvFormat();
-  const bytes = read(file);
-  const manifestFile = file.replace(/\.csv$/, '.manifest.json');
-  if (manifestFile === file) faults.add(`${file} is no report: the name of a report ends in .csv`);
-  const manifestBytes = manifestFile === file ? undefined : read(manifestFile);
-  const manifest = manifestBytes && parseManifest(manifestBytes, manifestFile, format, faults);
-  if (manifest) {
-    const name = `db-admins_${manifest.generated_at.replace(/[-:]/g, '')}_${manifest.report_id}.csv`;
-    const given = path.basename(file);
-    if (given !== name && /^db-admins_\d{8}T\d{6}Z_[0-9a-f-]{36}\.csv$/.test(given))
-      faults.add(`the file's name is that of another report: the manifest's is ${name}`);
-    else if (given !== name) notes.push(`the file was renamed: it was written as ${name}`);
-    if (manifest.report.location.split(/[\\/]/).at(-1) !== name)
-      faults.add(`the manifest: report.location does not end in ${name}, as its own ids demand`);
-    checkManifest(manifest, faults);
-    if (bytes) checkFile(bytes, manifest, format, faults);
-  }
-  const manifestSha256 = manifestBytes && sha256Of(manifestBytes);
-  return { file, bytes, manifest, manifestSha256, faults: faults.list(), notes };
-}
-
-/** What a manifest's field must be: a text (of a pattern), a whole number, a list of such things, an object of them. */
-type Shape<T> = T extends string
-  ? '' | RegExp
-  : T extends number
-    ? 0
-    : T extends (infer Item)[]
-      ? [Shape<Item>]
-      : { [Field in keyof T]: Shape<T[Field]> };
-
-const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
-const digest = /^[0-9a-f]{64}$/;
-/** test/manifest.schema.json says what each field means. */
-const manifestShape: Shape<Manifest> = {
-  manifest_version: 0,
-  report_id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
-  generated_at: time,
-  finished_at: time,
-  tool_version: '',
-  requested_by: '',
-  request_id: '',
-  control: '',
-  inventory: { source: '', version: '', sha256: digest },
-  filter: { accounts: [''], databases: [''] },
-  excluded: [''],
-  queries: [{ file: '', sha256: digest, text: '' }],
-  databases: [
-    {
-      id: '',
-      account: /^\d{12}$/,
-      account_name: '',
-      region: '',
-      host: '',
-      port: 0,
-      tls: /^(verify|trust|off)$/,
-      result: /^(admin|none|incomplete|failed)$/,
-      detail: '',
-      attempts: 0,
-      duration_ms: 0,
-      rows: 0,
-      administrators: 0,
-      engine: /^(mysql|mariadb|mssql)$/,
-      engine_version: '',
-      server_name: '',
-      server_id: '',
-      worker_version: '',
-      queries: [digest],
-    },
-  ],
-  totals: { databases: 0, covered: 0, incomplete: 0, failed: 0, administrators: 0, rows: 0 },
-  report: { location: '', bytes: 0, sha256: digest },
-};
-
-function misshapen(value: unknown, shape: unknown, place: string): string[] {
-  if (shape === 0) return Number.isSafeInteger(value) && Number(value) >= 0 ? [] : [`${place} must be a whole number`];
-  if (shape === '') return typeof value === 'string' ? [] : [`${place} must be a text`];
-  if (shape instanceof RegExp)
-    return typeof value === 'string' && shape.test(value) ? [] : [`${place} may not be ${JSON.stringify(value)}`];
-  if (Array.isArray(shape)) {
-    if (!Array.isArray(value)) return [`${place} must be a list`];
-    return value.flatMap((item, i) => misshapen(item, shape[0], `${place}[${i}]`));
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [`${place} must be an object`];
-  const [known, there] = [shape as Record<string, unknown>, value as Record<string, unknown>];
-  return [...new Set([...Object.keys(known), ...Object.keys(there)])].flatMap(name => {
-    const inner = place ? `${place}.${name}` : name;
-    if (!Object.hasOwn(there, name)) return [`${inner} is missing`];
-    return Object.hasOwn(known, name) ? misshapen(there[name], known[name], inner) : [`${inner} is an unknown field`];
+  const asked = databases.filter(wasAsked);
+  const read = asked.filter(({ worker_version }) => worker_version !== '');
+  const versions = grouped(read.map(each => [each.worker_version, accountOf(each)]));
+  const unchecked = population.filter(({ checked }) => !checked);
+  const unverified = asked.filter(({ tls }) => tls !== 'verify');
+  const leftOut = `Left out: ${left_out.length} of ${left_out.length + asked.length}, by ${filterText(filter)}`;
+  return sections({
+    Failed: because('failed'),
+    Incomplete: because('incomplete'),
+    'Unlisted: AWS has them, the inventory does not': because('unlisted'),
+    'Excluded on purpose': because('excluded'),
+    [leftOut]: left_out.length > 0 ? [names(left_out, most)] : [],
+    "Not compared with AWS's own list": list(unchecked.map(each => [each.detail, `${each.account} ${each.region}`])),
+    'Read without checking which server it was': list(unverified.map(({ tls, id }) => [`tls ${tls}`, id])),
+    'Workers of different versions': versions.length > 1 ? versions : [],
+    'One server under several ids': sharedPlaces(asked),
   });
 }
 
-function parseManifest(bytes: Buffer, file: string, { parseJson }: Format, faults: Faults): Manifest | undefined {
-  let parsed: Manifest | null;
+const filterText = ({ accounts, databases }: Manifest['filter']) =>
+  [...accounts.map(account => `--account ${account}`), ...databases.map(id => `--database ${id}`)].join(' ');
+
+const totalsText = ({ covered, databases, incomplete, failed, unlisted, excluded, ...counts }: Manifest['totals']) => [
+  `${covered} of ${databases} covered, ${incomplete} incomplete, ${failed} failed, ${unlisted} unlisted, ${excluded} excluded`,
+  `${counts.administrators}, ${counts.full} of them full (${count(counts.rows, 'row')})`,
+];
+
+function summaryLines({ summary, manifest, notes }: Outcome): string[] {
+  const { started_at, finished_at } = summary;
+  const totals = { ...summary, ...summary.databases, databases: summary.databases.total };
+  const failures = summary.failures.map(each => `${each.database_id}: ${each.result}: ${each.detail}`);
+  return [
+    summary.status === 'complete' ? 'Complete' : 'NOT COMPLETE',
+    '',
+    ...(manifest ? caveats(manifest) : sections({ 'Failed, incomplete or unlisted': failures })),
+    `Databases:       ${totalsText(totals)[0]}`,
+    `Administrators:  ${totalsText(totals)[1]}`,
+    `Took:            ${duration(Date.parse(finished_at) - Date.parse(started_at))}, from ${started_at} to ${finished_at}`,
+    `Report:          ${summary.report}`,
+    `  SHA-256:       ${summary.sha256}`,
+    `Manifest:        ${summary.manifest}`,
+    `  SHA-256:       ${summary.manifest_sha256}`,
+    ...notes,
+  ];
+}
+
+// ── --check ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+async function checkInventory(file: string): Promise<number> {
+  const bytes = await readFile(file);
+  let inventory: Inventory;
   try {
-    parsed = parseJson(bytes.toString('utf8')) as Manifest | null;
+    inventory = parseInventory(bytes, { local: true });
   } catch (error) {
-    faults.add(`${file} is ${(error as Error).message}`);
-    return undefined;
+    writeLines([`NOT FIT: ${nameOfFile(file)}`, ...(error as Error).message.split('\n').slice(1)]);
+    return 1;
   }
-  const version = JSON.stringify(parsed?.manifest_version) ?? 'missing';
-  const odd =
-    version === '1'
-      ? misshapen(parsed, manifestShape, '').map(fault => `the manifest: ${fault}`)
-      : [`${file}: manifest_version is ${version}; this version of the tool reads manifests of version 1`];
-  for (const fault of odd) faults.add(fault);
-  return odd.length > 0 ? undefined : parsed!;
+  const { databases, excluded } = inventory;
+  const groups = databases.map((each): Pair => [`${accountOf(each)}, ${each.region}, ${each.worker}`, each.id]);
+  const local = databases.filter(({ credentials }) => credentials.startsWith('env:')).map(idOf);
+  writeLines([
+    `Fit for a run: ${nameOfFile(file)}`,
+    `SHA-256: ${sha256Of(bytes)}`,
+    '',
+    ...grouped(groups.sort(), 'database'),
+    `${count(databases.length, 'database')}, ${excluded.length} excluded`,
+    '',
+    ...sections({
+      Excluded: excluded.map(({ host, reason }) => `${host}: ${reason}`),
+      'One server under several ids': sharedPlaces(databases),
+      'For --local alone, since their credentials are "env:"': local.length > 0 ? [names(local)] : [],
+    }),
+  ]);
+  return 0;
 }
 
-function twice(names: string[]): string[] {
-  const seen = new Set<string>();
-  return names.filter(name => seen.size === seen.add(name).size);
+/** Hosts and ports that stand in several entries: one server is then in the report several times. */
+const sharedPlaces = (databases: Pick<Database, 'id' | 'host' | 'port'>[]) =>
+  [...Map.groupBy(databases, ({ host, port }) => `${host.toLowerCase()}:${port}`)]
+    .filter(([, of]) => of.length > 1)
+    .map(([place, of]) => `${place}: ${names(of.map(idOf))}`);
+
+// ── --verify ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+type Column = (typeof columns)[number];
+type ReportRow = Record<Column, string>;
+
+/** A report as it lies on disk; `faults` say where it and its manifest do not agree. */
+type Checked = { file: string; rows: ReportRow[]; manifest?: Manifest; manifestSha256: string; faults: string[] };
+
+/** The records of a CSV file (RFC 4180). */
+export function readCsv(text: string): string[][] {
+  const field = /(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n|$)/y;
+  const records: string[][] = [];
+  let record: string[] = [];
+  while (field.lastIndex < text.length || record.length > 0) {
+    const match = field.exec(text);
+    if (!match) throw new Error(`record ${records.length + 1} is not CSV: a quote or a return is out of place`);
+    const [, quoted, plain, end] = match;
+    record.push(quoted?.replaceAll('""', '"') ?? plain!);
+    if (end === ',') continue;
+    records.push(record);
+    record = [];
+  }
+  return records;
 }
 
-/** The manifest against itself: its queries, its databases and what was left out, its totals. */
-function checkManifest(manifest: Manifest, faults: Faults) {
-  const { databases, queries, excluded, filter, totals } = manifest;
-  const fault = (what: string) => faults.add(`the manifest: ${what}`);
-  if (manifest.finished_at < manifest.generated_at) fault('finished_at is before generated_at');
+/** The rows of a report. Throws at the first that is none: one that is left out would be somebody who is not shown. */
+function readRows(bytes: Buffer): ReportRow[] {
+  const [header = [], ...records] = readCsv(bytes.toString('utf8').replace(/^\uFEFF/, ''));
+  if (header.join() !== columns.join()) throw new Error(`the columns are not those of a report: ${columns.join()}`);
+  return records.map((record, i) => {
+    if (record.length !== columns.length)
+      throw new Error(`record ${i + 2} has ${count(record.length, 'field')}, not ${columns.length}`);
+    return Object.fromEntries(columns.map((column, at) => [column, record[at]])) as ReportRow;
+  });
+}
 
-  for (const { file, sha256, text } of queries)
-    if (sha256Of(text) !== sha256) fault(`the text of the query ${quote(file)} has not the SHA-256 ${sha256}`);
-  for (const sha256 of twice(queries.map(query => query.sha256))) fault(`the query ${sha256} is listed twice`);
-  const texts = new Set(queries.map(query => query.sha256));
-  for (const { id, queries } of databases)
-    for (const sha256 of queries) if (!texts.has(sha256)) fault(`the text of the query ${sha256} of ${id} is missing`);
-  const ran = new Set(databases.flatMap(database => database.queries));
-  for (const sha256 of texts) if (!ran.has(sha256)) fault(`the query ${sha256} ran on none of the databases`);
-
-  const ids = new Set(databases.map(database => database.id));
-  for (const id of twice([...databases.map(database => database.id), ...excluded]))
-    fault(`${id} stands twice among the databases that were asked for and those that were excluded`);
-  for (const [i, { account, region, id }] of databases.entries()) {
-    const next = databases[i + 1];
-    if (next && isAfter([account, region, id], [next.account, next.region, next.id]))
-      fault(`${next.id} is out of order`);
-    if (filter.accounts.length > 0 && !filter.accounts.includes(account)) fault(`${id} is in no account of the filter`);
-    if (filter.databases.length > 0 && !filter.databases.includes(id)) fault(`${id} is no database of the filter`);
-  }
-  for (const id of filter.databases)
-    if (!ids.has(id) && !excluded.includes(id)) fault(`${id} of the filter is neither asked for nor excluded`);
-  if (filter.accounts.length + filter.databases.length === 0 && excluded.length > 0)
-    fault('databases are excluded, and there is no filter');
-
-  const count = (...results: string[]) => databases.filter(database => results.includes(database.result)).length;
-  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
-  const added: Manifest['totals'] = {
-    databases: databases.length,
-    covered: count('admin', 'none'),
-    incomplete: count('incomplete'),
-    failed: count('failed'),
-    administrators: sum(databases.map(database => database.administrators)),
-    rows: sum(databases.map(database => database.rows)),
+/** Compares a report's CSV with the manifest beside it, and that with the SHA-256 that a run printed. */
+export async function checkReport(file: string, manifestSha256?: string): Promise<Checked> {
+  const checked: Checked = { file, rows: [], manifestSha256: '', faults: [] };
+  const { faults } = checked;
+  const attempt = async <T>(work: () => T | Promise<T>) => {
+    try {
+      return await work();
+    } catch (error) {
+      const odd = error instanceof TypeError ? 'the manifest is not as this tool writes one: ' : '';
+      faults.push(`${odd}${(error as Error).message}`);
+      return undefined;
+    }
   };
-  for (const name of Object.keys(added) as (keyof typeof added)[])
-    if (totals[name] !== added[name])
-      fault(`totals.${name} is ${totals[name]}, its databases add up to ${added[name]}`);
+  const bytes = await attempt(() => readFile(file));
+  const manifestBytes = await attempt(() => readFile(file.replace(/(\.csv)?$/, '.manifest.json')));
+  const rows = bytes && (await attempt(() => readRows(bytes)));
+  checked.rows = rows ?? [];
+  if (!bytes || !manifestBytes) return checked;
+  checked.manifestSha256 = sha256Of(manifestBytes);
+  if (manifestSha256 !== undefined && checked.manifestSha256 !== manifestSha256)
+    faults.push(`the SHA-256 of the manifest is ${checked.manifestSha256}, the run printed ${manifestSha256}`);
+  await attempt(() => {
+    const manifest = parseJson(manifestBytes.toString('utf8')) as Manifest;
+    if (manifest.manifest_version !== 1) throw new Error('the manifest is not of version 1, which this tool reads');
+    faults.push(...disagreements(bytes, rows, manifest));
+    checked.manifest = manifest;
+  });
+  return checked;
 }
 
 /** A field that begins like this got a `'` from this tool, or had it by itself: the CSV does not tell. */
 const guarded = /^'[=+\-@\t\r\n]/;
+const wasAsked = ({ result }: { result: string }) => result !== 'unlisted' && result !== 'excluded';
 
-/** Whether keys come after others, each by code unit: not where the first that differ are guarded, which hides what was sorted. */
-function isAfter(keys: string[], next: string[]): boolean {
-  const i = keys.findIndex((key, i) => key !== next[i]);
-  return i >= 0 && !guarded.test(keys[i]!) && !guarded.test(next[i]!) && keys[i]! > next[i]!;
-}
-
-/** A database that was asked for: the fields that its rows begin with, and what is found of it in the CSV. */
-type Asked = {
-  database: ManifestDatabase;
-  begin: string[];
-  rows: number;
-  incomplete: number;
-  administrators: Set<string>;
-  collected_at?: string;
-};
-
-/** The CSV against the manifest: the file as a whole, its rows, and what they add up to. */
-function checkFile(bytes: Buffer, manifest: Manifest, format: Format, faults: Faults) {
-  const { columns, csvField, csvLine, at } = format;
-  const { report_id, generated_at, databases, excluded, report } = manifest;
+/** Where the rows of a report, its manifest and the inventory in it do not agree. */
+function* disagreements(bytes: Buffer, rows: ReportRow[] | undefined, manifest: Manifest): Generator<string> {
+  const { databases, inventory, filter, left_out, totals, population, report } = manifest;
   const sha256 = sha256Of(bytes);
-  if (sha256 !== report.sha256) faults.add(`the SHA-256 is ${sha256}, the manifest says ${report.sha256}`);
-  if (bytes.length !== report.bytes) faults.add(`the size is ${bytes.length} bytes, the manifest says ${report.bytes}`);
-  if (!isUtf8(bytes)) faults.add('the file is not UTF-8: another program saved it');
-  if (markLength(bytes) === 0) faults.add('the byte order mark at the start is lost: another program saved the file');
-
-  const asked = new Map<string, Asked>();
-  for (const database of databases) {
-    const { account, account_name, region, id, engine, engine_version, host, port } = database;
-    const run = [report_id, generated_at];
-    const server = [...run, account, account_name, region, id, engine, engine_version, host, `${port}`];
-    const begin = server.map(field => csvField(field.toWellFormed()));
-    asked.set(id, { database, begin, rows: 0, incomplete: 0, administrators: new Set() });
+  if (sha256 !== report.sha256) yield `the SHA-256 is ${sha256}, the manifest says ${report.sha256}`;
+  if (bytes.length !== report.bytes) yield `the size is ${bytes.length} bytes, the manifest says ${report.bytes}`;
+  for (const { file, sha256, text } of manifest.queries)
+    if (sha256Of(text) !== sha256) yield `the text of the query ${file} has not the SHA-256 ${sha256}`;
+  const texts = new Set(manifest.queries.map(({ sha256 }) => sha256));
+  for (const { id, queries } of databases)
+    if (!queries.every(sha256 => texts.has(sha256))) yield `the text of a query that ran on ${id} is missing`;
+  if (sha256Of(inventory.text) !== inventory.sha256) yield 'the text of the inventory has not its SHA-256';
+  const listed = parseInventory(Buffer.from(inventory.text), { local: true }).databases;
+  const chosen = choose(listed, filter.accounts, filter.databases);
+  const placesOf = (those: (Database | ManifestDatabase)[]) =>
+    JSON.stringify(those.map(({ id, account, region, host, port }) => [id, account, region, host, port]).sort());
+  const left = listed.filter(each => !chosen.includes(each)).map(idOf);
+  if (placesOf(databases.filter(wasAsked)) !== placesOf(chosen) || left.join() !== left_out.join())
+    yield 'the databases and those left out are not what the filter makes of the inventory';
+  const sums = totalsOf(databases);
+  for (const name of Object.keys(sums) as (keyof typeof sums)[])
+    if (totals[name] !== sums[name]) yield `totals.${name} is ${totals[name]}, the databases add up to ${sums[name]}`;
+  for (const name of ['unlisted', 'excluded'] as const)
+    if (population.reduce((sum, place) => sum + place[name], 0) !== sums[name])
+      yield `the population does not add up to ${sums[name]} ${name}`;
+  if (!rows) return;
+  if (rows.some(row => row.report_id !== manifest.report_id || row.generated_at !== manifest.generated_at))
+    yield 'a row is of another run than the manifest';
+  const recordKey = (...fields: string[]) => fields.map(csvField).join();
+  const found = Map.groupBy(rows, row => recordKey(row.account_id, row.region, row.database_id, row.host, row.port));
+  for (const { account, region, id, host, port, result, ...said } of databases) {
+    const key = recordKey(account, region, id, host, String(port));
+    const own = found.get(key) ?? [];
+    found.delete(key);
+    if (own.length !== said.rows) yield `${id} has ${count(own.length, 'row')}, the manifest says ${said.rows}`;
+    const wasRead = result === 'none' || own.some(row => row.result === 'admin');
+    if (wasRead && said.queries.length === 0) yield `${id} was read, and the manifest names no query`;
+    const odd = own.find(row => row.result !== result && !(result === 'incomplete' && row.result === 'admin'));
+    if (odd) yield `${id} is "${result}" in the manifest and has a row that is "${odd.result}"`;
+    for (const what of ['administrators', 'full'] as const) {
+      const those = own.filter(row => row.result === 'admin' && (what !== 'full' || row.extent === 'full'));
+      const distinct = [...new Map(those.map(row => [JSON.stringify([row.scope, row.principal]), row])).values()];
+      // `=x` and `'=x` are two names and look alike in the CSV: each that looks so may stand for both.
+      const most = distinct.length + distinct.filter(({ principal }) => guarded.test(principal)).length;
+      if (said[what] < distinct.length || said[what] > most)
+        yield `${id} has ${distinct.length} ${what}, the manifest says ${said[what]}`;
+    }
   }
-  const sortColumns = [at.account_id, at.region, at.database_id, at.scope, at.principal, at.granted_through];
-  let rows = -1;
-  let before: string[] = [];
-  for (const { line, text, fields } of records(bytes)) {
-    const fault = (what: string) => faults.add(what, line);
-    rows++;
-    if (!text.endsWith('\n')) fault('has no end: the file was cut, or another program saved it');
-    else if (!text.endsWith('\r\n')) fault('ends in a line feed alone: another program saved the file');
-    else if (fields && text !== csvLine(fields)) fault('is not quoted as this tool quotes: another program wrote it');
-    if (!fields) fault('is no record of RFC 4180: a quote or a return is out of place');
-    else if (fields.length !== columns.length) fault(`has ${fields.length} fields, not ${columns.length}`);
-    const odd = rows === 0 && fields ? columns.findIndex((column, i) => column !== fields[i]) : -1;
-    if (odd >= 0) fault(`column ${odd + 1} is ${quote(fields?.[odd] ?? '')}, not ${columns[odd]}`);
-    if (rows === 0 || fields?.length !== columns.length) continue;
-    const keys = sortColumns.map(i => fields[i]!);
-    if (isAfter(before, keys))
-      fault('is out of order: rows are sorted by account, region, database, scope, principal and chain');
-    before = keys;
-    const id = fields[at.database_id]!;
-    const entry = asked.get(id);
-    if (entry) checkRow(fields, entry, format, fault);
-    else fault(`${quote(id)} was not asked for${excluded.includes(id) ? ': the filter left it out' : ''}`);
-  }
-  checkCounts([...asked.values()], Math.max(0, rows), manifest, faults);
+  for (const [first] of found.values()) yield `${first!.database_id} is no database of the manifest`;
 }
 
-/** What each result of a database lets its rows be. */
-const rowResults = { admin: ['admin'], none: ['none'], failed: ['failed'], incomplete: ['admin', 'incomplete'] };
+async function verify(file: string, manifestSha256?: string): Promise<number> {
+  const checked = await checkReport(file, manifestSha256?.toLowerCase());
+  const { manifest, faults } = checked;
+  const agree = manifest && faults.length === 0;
+  writeLines(agree ? coverSheet(checked, manifest, manifestSha256 !== undefined) : refusal(checked));
+  return agree ? 0 : 1;
+}
 
-function checkRow(fields: string[], asked: Asked, { columns, csvField, at }: Format, fault: (what: string) => void) {
-  const { database, begin } = asked;
-  const { id } = database;
-  const mustBe = (said: string, i: number) => {
-    const whose = i < at.account_id ? '' : ` of ${id}`;
-    if (csvField(fields[i]!) !== said) fault(`${columns[i]}${whose} is ${quote(fields[i]!)}, not ${said || '""'}`);
+const refusal = ({ file, faults }: Checked) => [`NOT as written: ${file}`, ...faults.map(fault => `  ${fault}`)];
+
+/** What an auditor asks of evidence, on a page: who, when, from what, how much, and what it does not cover. */
+function coverSheet({ file, manifestSha256 }: Checked, manifest: Manifest, pinned: boolean): string[] {
+  const { report, inventory, totals, population, databases } = manifest;
+  const facts: Record<string, string> = {
+    Report: `${manifest.report_id}, for the control ${manifest.control}`,
+    Made: `from ${manifest.generated_at} to ${manifest.finished_at}, by version ${manifest.tool_version} of this tool`,
+    'Requested by': `${manifest.requested_by} (as claimed)${manifest.request_id && `, Lambda request ${manifest.request_id}`}`,
+    'Written as': `${report.location}, ${report.bytes} bytes`,
+    'SHA-256': report.sha256,
+    'Its manifest': `${manifestSha256} (SHA-256; ${pinned ? 'as the run printed it' : 'compare it with what the run printed'})`,
+    Inventory: `${inventory.source}${inventory.version && `, version ${inventory.version}`}`,
+    'Its SHA-256': inventory.sha256,
+    'Asked for': filterText(manifest.filter) || 'the whole inventory',
+    Population: `${population.filter(({ checked }) => checked).length} of ${population.length} accounts and regions compared with AWS's own list`,
+    Databases: totalsText(totals)[0]!,
+    Administrators: totalsText(totals)[1]!,
+    Queries: `${manifest.queries.length}, each with its text in the manifest`,
   };
-  for (const [i, said] of begin.entries()) mustBe(said, i);
-  asked.collected_at ??= csvField(fields[at.collected_at]!);
-  mustBe(asked.collected_at, at.collected_at);
-  const result = fields[at.result]!;
-  asked.rows++;
-  if (!rowResults[database.result].includes(result))
-    fault(`the result ${quote(result)} does not go with ${id}, which is ${quote(database.result)}`);
-  if (result === 'incomplete') asked.incomplete++;
-  if (result === 'admin') asked.administrators.add(JSON.stringify([fields[at.scope], fields[at.principal]]));
-  if (result !== 'none' && result !== 'failed') return;
-  const filled = columns.slice(at.scope, at.collected_at).filter(column => fields[at[column]] !== '');
-  if (filled.length > 0) fault(`a row that is ${quote(result)} names nobody, and this one has ${filled.join(', ')}`);
-  mustBe(csvField(database.detail.toWellFormed()), at.detail);
-}
-
-function checkCounts(asked: Asked[], allRows: number, { totals }: Manifest, faults: Faults) {
-  for (const { database, rows, incomplete, administrators } of asked) {
-    const { id, result } = database;
-    if (rows === 0) faults.add(`${id} was asked for and is not in the report`);
-    else if (rows !== database.rows) faults.add(`${id} has ${rows} rows, the manifest says ${database.rows}`);
-    if (rows > 1 && (result === 'none' || result === 'failed'))
-      faults.add(`${id} is ${quote(result)} and has ${rows} rows: it must have one`);
-    if (rows > 0 && result === 'incomplete' && incomplete === 0)
-      faults.add(`${id} is "incomplete", and no row says what could not be read`);
-    if (rows > 0 && !agrees(database.administrators, administrators))
-      faults.add(`${id} has ${administrators.size} administrators, the manifest says ${database.administrators}`);
-  }
-  if (allRows !== totals.rows) faults.add(`the report has ${allRows} rows, the manifest says ${totals.rows}`);
-}
-
-/** `=x` and `'=x` are two names and look alike in the CSV: each that looks so may stand for both. */
-const agrees = (said: number, names: Set<string>) =>
-  said === names.size ||
-  (said > names.size && said <= names.size + [...names].filter(name => guarded.test(JSON.parse(name)[1])).length);
-
-async function verify(file: string): Promise<number> {
-  const { manifest, manifestSha256, faults, notes } = await checkReport(file);
-  const lines = [
-    `${faults.length > 0 ? 'NOT as written' : 'As written'}: ${file}`,
-    ...faults.map(fault => `  ${fault}`),
+  const byAccount = [...Map.groupBy(databases, ({ account }) => account).values()].map(of => {
+    const named = of.find(({ account_name }) => account_name !== '') ?? of[0]!;
+    return `${accountOf(named)}: ${totalsText(totalsOf(of)).join('; administrators: ')}`;
+  });
+  return [
+    `The two files agree: ${file} and the manifest beside it`,
+    '',
+    ...Object.entries(facts).map(([name, fact]) => `${name.padEnd(15)} ${fact}`),
+    '',
+    ...sections({ 'By account': byAccount }),
+    ...caveats(manifest, Number.POSITIVE_INFINITY),
+    'Databases outside RDS, and accounts that the inventory does not name, are for the inventory to name.',
+    'That nobody replaced both files is shown by the SHA-256 of the manifest, which the run printed and the',
+    "function's log keeps, and by the versions and the Object Lock of the bucket.",
   ];
-  if (manifest && faults.length === 0) {
-    const { report_id, requested_by, request_id, inventory, filter, excluded, totals, report } = manifest;
-    const narrowed = [
-      ...filter.accounts.map(account => `--account ${account}`),
-      ...filter.databases.map(id => `--database ${id}`),
-    ];
-    const unread = manifest.databases.filter(({ result }) => result === 'incomplete' || result === 'failed');
-    const unchecked = manifest.databases.filter(({ tls }) => tls !== 'verify');
-    const facts = {
-      report: `${report_id}, generated ${manifest.generated_at}, finished ${manifest.finished_at}`,
-      tool: `version ${manifest.tool_version}, for the control ${manifest.control}`,
-      'requested by': `${requested_by} (as claimed)${request_id && `, Lambda request ${request_id}`}`,
-      inventory: `${inventory.source}${inventory.version && `, version ${inventory.version}`}, SHA-256 ${inventory.sha256}`,
-      'asked for': narrowed.length > 0 ? `${narrowed.join(' ')}; left out: ${excluded.length}` : 'the whole inventory',
-      file: `${report.bytes} bytes, SHA-256 ${report.sha256}`,
-      databases: `${totals.databases} asked for, each present: ${totals.covered} covered, ${totals.incomplete} incomplete, ${totals.failed} failed`,
-      ...(unread.length > 0 && { 'not in full': unread.map(({ id, result }) => `${id} (${result})`).join(', ') }),
-      ...(unchecked.length > 0 && { 'tls not checked': unchecked.map(({ id, tls }) => `${id} (${tls})`).join(', ') }),
-      rows: `${totals.rows}, each of this run and of a database that was asked for, in order`,
-      administrators: `${totals.administrators} (distinct database, scope and principal)`,
-      queries: `${manifest.queries.length}, the text of each with its SHA-256`,
-      manifest: `SHA-256 ${manifestSha256}`,
-    };
-    lines.push(...Object.entries(facts).map(([name, fact]) => `  ${name.padEnd(15)} ${fact}`));
-    lines.push(
-      'The two files agree. That nobody replaced both is for their bucket to show: its versions, its Object Lock.',
-    );
-  }
-  lines.push(...notes.map(note => `Note: ${note}`));
-  process.stdout.write(`${lines.map(tame).join('\n')}\n`);
-  return faults.length > 0 ? 1 : 0;
 }
 
-/** One database in a report; `blocks` is where its rows are, so that one database at a time is in memory. */
-type Listed = Place & {
-  result: string;
-  why: string;
-  server: Record<(typeof serverColumns)[number], string>;
-  blocks: [start: number, end: number][];
-};
-type Place = { account_id: string; account_name: string; database_id: string };
-type Side = Checked & { bytes: Buffer; report_id: string; generated_at: string; databases: Map<string, Listed> };
-
-/** A row of an administrator but for the run's own columns, and for who and where. Fields are as they stand in the CSV. */
-type Held = Record<(typeof heldColumns)[number], string>;
+// ── --compare ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+/** The columns that tell rows of one administrator apart, and those of a server that may explain a difference. */
 const heldColumns = [
-  'granted_through',
-  'privileges',
-  'can_grant',
-  'enabled',
-  'principal_type',
-  'authentication',
-  'created_at',
-  'password_changed_at',
-  'detail',
-] as const satisfies Column[];
-const serverColumns = [
-  'account_name',
-  'region',
-  'host',
-  'port',
-  'engine',
-  'engine_version',
-] as const satisfies Column[];
-
+  ...['granted_through', 'extent', 'privileges', 'can_grant', 'enabled', 'owner', 'principal_type', 'authentication'],
+  ...['created_at', 'password_changed_at', 'detail'],
+] as Column[];
+const serverColumns = ['database_id', 'account_name', 'region', 'host', 'port', 'engine', 'engine_version'] as Column[];
+type Place = Pick<ReportRow, 'account_id' | 'account_name' | 'database_id'>;
 /** An administrator who is not the same in both: the rows that have no equal in the other, and the columns that tell. */
-type Change = Place & { scope: string; principal: string; fields: string[]; old: Held[]; new: Held[] };
-
-/** What `--compare --json` prints. Nobody in the databases that are named apart counts as a change. */
-type Comparison = Lists & {
-  old: Report;
-  new: Report;
-  notes: string[];
-  counts: Record<'compared_databases' | 'unchanged' | keyof Lists, number>;
-};
-type Lists = {
-  became: Change[];
-  ceased: Change[];
-  changed: Change[];
-  new_databases: Apart[];
-  gone_databases: Apart[];
-  not_comparable: (Place & { why: string })[];
-};
-type Report = { report: string; report_id: string; generated_at: string; faults: string[] };
+type Change = Place & { scope: string; principal: string; fields: Column[]; old: ReportRow[]; new: ReportRow[] };
 type Apart = Place & { result: string; administrators: number };
 
-const asReport = ({ file, manifest, faults, ...read }: Checked & Partial<Side>): Report => {
-  const { report_id = '', generated_at = '' } = read.report_id ? read : (manifest ?? {});
-  return { report: file, report_id, generated_at, faults };
-};
-
-async function compare({ json, unverified, ...files }: Extract<Command, { command: 'compare' }>): Promise<number> {
-  const [old, newer] = [await checkReport(files.old), await checkReport(files.new)];
-  const refused = [old, newer].filter(({ faults, bytes }) => !bytes || (faults.length > 0 && !unverified));
+async function compare({ files: [old = '', newer = ''], json, unverified }: Command): Promise<number> {
+  const [before, after] = [await checkReport(old), await checkReport(newer)];
+  const refused = [before, after].filter(({ faults, rows }) => faults.length > 0 && !(unverified && rows.length > 0));
   if (refused.length > 0) {
-    const lines = refused.flatMap(({ file, faults }) => [
-      `NOT as written: ${file}`,
-      ...faults.map(fault => `  ${fault}`),
-    ]);
-    if (refused.every(({ bytes }) => bytes)) lines.push('Nothing is compared, unless with --unverified.');
-    process.stderr.write(`${lines.map(tame).join('\n')}\n`);
-    if (json) process.stdout.write(`${JSON.stringify({ old: asReport(old), new: asReport(newer) })}\n`);
+    const lines = [...refused.flatMap(refusal), 'Nothing was compared. --unverified compares what can be read.'];
+    process.stderr.write(asText(lines));
+    if (json) process.stdout.write(`${JSON.stringify({ old: about(before), new: about(after) })}\n`);
     return 1;
   }
-  const format = await csvFormat();
-  const comparison = compareSides(readSide(old, format), readSide(newer, format), format);
-  process.stdout.write(json ? `${JSON.stringify(comparison)}\n` : comparisonText(comparison));
+  const comparison = compareReports(before, after);
+  if (json) process.stdout.write(`${JSON.stringify(comparison)}\n`);
+  else writeLines(comparisonLines(comparison));
   const { became, ceased, changed, new_databases, gone_databases, not_comparable } = comparison.counts;
   return became + ceased + changed > 0 ? 4 : new_databases + gone_databases + not_comparable > 0 ? 3 : 0;
 }
 
-/** Where each database's rows are in a report. Throws at what it cannot read: a row that is left out would be a change. */
-function readSide(checked: Checked, { columns, at }: Format): Side {
-  const { file, manifest } = checked;
-  const bytes = checked.bytes!;
-  const databases = new Map<string, Listed>();
-  let { report_id = '', generated_at = '' } = manifest ?? {};
-  let header = '';
-  for (const { line, start, end, fields } of records(bytes)) {
-    const unreadable = (why: string) => new Error(`${file} cannot be compared: line ${line} ${why}`);
-    if (fields?.length !== columns.length) throw unreadable('is no row of a report');
-    if (header === '') {
-      header = fields.join();
-      if (header !== columns.join()) throw unreadable('does not have the columns of a report');
-      continue;
-    }
-    const value = (column: Column) => fields[at[column]]!;
-    const [account_id, account_name, database_id] = [value('account_id'), value('account_name'), value('database_id')];
-    const result = value('result');
-    if (!Object.hasOwn(rowResults, result)) throw unreadable(`has the result ${quote(result)}`);
-    if (report_id === '') [report_id, generated_at] = [value('report_id'), value('generated_at')];
-    const key = JSON.stringify([account_id, database_id]);
-    const server = Object.fromEntries(serverColumns.map(column => [column, value(column)])) as Listed['server'];
-    const fresh: Listed = { account_id, account_name, database_id, result, why: '', server, blocks: [] };
-    const database = databases.get(key) ?? fresh;
-    databases.set(key, database);
-    if (result === 'incomplete' || result === 'failed') {
-      database.result = result;
-      database.why += `${database.why && ' | '}${value('detail') || 'no reason given'}`;
-    }
-    const block = database.blocks.at(-1);
-    if (block?.[1] === start) block[1] = end;
-    else database.blocks.push([start, end]);
-  }
-  if (header === '') throw new Error(`${file} cannot be compared: it is empty`);
-  return { ...checked, bytes, report_id, generated_at, databases };
+const about = ({ file, rows, manifest, faults }: Checked) => {
+  const { report_id = '', generated_at = '' } = manifest ?? rows[0] ?? {};
+  return { report: file, report_id, generated_at, faults };
+};
+const keyOf = ({ account_id, database_id }: ReportRow) => `${account_id} ${database_id}`;
+const placeOf = ({ account_id, account_name, database_id }: ReportRow) => ({ account_id, account_name, database_id });
+const without = (rows: ReportRow[], others: ReportRow[]) =>
+  rows.filter(row => !others.some(other => heldColumns.every(column => row[column] === other[column])));
+function peopleOf(rows: ReportRow[]): Map<string, ReportRow[]> {
+  const admins = rows.filter(({ result }) => result === 'admin');
+  return Map.groupBy(admins, ({ scope, principal }) => JSON.stringify([scope, principal]));
 }
 
-function compareSides(before: Side, after: Side, format: Format): Comparison {
-  const [new_databases, gone_databases, not_comparable]: [Apart[], Apart[], Lists['not_comparable']] = [[], [], []];
-  const lists: Lists = { became: [], ceased: [], changed: [], new_databases, gone_databases, not_comparable };
+const unreadIn = (side: string, rows: ReportRow[]) =>
+  rows
+    .filter(({ result }) => result === 'failed' || result === 'incomplete')
+    .map(({ result, detail }) => `${result} in the ${side} report: ${detail}`);
+
+/** The databases of both reports side by side: by account and id, and by the server's own id where one went and another came. */
+function pairDatabases(before: Checked, after: Checked): [old: ReportRow[], now: ReportRow[]][] {
+  const had = Map.groupBy(before.rows.filter(wasAsked), keyOf);
+  const has = Map.groupBy(after.rows.filter(wasAsked), keyOf);
+  const lone = ({ manifest }: Checked, here: typeof had, there: typeof had) => {
+    const asked = manifest?.databases.filter(wasAsked) ?? [];
+    const servers = asked.map(each => ({ key: `${each.account} ${each.id}`, id: each.server_id }));
+    return Map.groupBy(servers, ({ key, id }) => (here.has(key) && !there.has(key) ? id : ''));
+  };
+  const came = lone(after, has, had);
+  for (const [id, [gone, ...others]] of lone(before, had, has)) {
+    const [now, ...more] = came.get(id) ?? [];
+    if (id === '' || !gone || !now || others.length + more.length > 0) continue;
+    had.set(now.key, had.get(gone.key)!);
+    had.delete(gone.key);
+  }
+  const keys = [...new Set([...had.keys(), ...has.keys()])].sort();
+  return keys.map(key => [had.get(key) ?? [], has.get(key) ?? []]);
+}
+
+/** What `--compare --json` prints. Nobody in the databases that are named apart counts as a change. */
+function compareReports(before: Checked, after: Checked) {
+  const changes: Record<'became' | 'ceased' | 'changed', Change[]> = { became: [], ceased: [], changed: [] };
+  const [new_databases, gone_databases]: Apart[][] = [[], []] as const;
+  const not_comparable: (Place & { why: string })[] = [];
   const notes = notesOn(before, after);
   let [compared_databases, unchanged] = [0, 0];
-  for (const key of [...new Set([...before.databases.keys(), ...after.databases.keys()])].sort()) {
-    const [old, now] = [before.databases.get(key), after.databases.get(key)];
-    const { account_id, account_name, database_id } = (now ?? old)!;
-    const place = { account_id, account_name, database_id };
-    if (!old || !now) {
-      const [side, other, database] = old ? [before, after, old] : [after, before, now!];
-      if (other.manifest?.excluded.includes(database_id)) {
-        const why = `left out of the ${old ? 'new' : 'old'} report, which was narrowed by --account or --database`;
-        lists.not_comparable.push({ ...place, why });
-        continue;
-      }
-      const { size } = administrators(side, database, format);
-      lists[old ? 'gone_databases' : 'new_databases'].push({ ...place, result: database.result, administrators: size });
+  for (const [old, now] of pairDatabases(before, after)) {
+    const first = (now[0] ?? old[0])!;
+    const place = placeOf(first);
+    const [had, has] = [peopleOf(old), peopleOf(now)];
+    const why = [...unreadIn('old', old), ...unreadIn('new', now)].join('; ');
+    if (old.length === 0 || now.length === 0) {
+      const [side, { manifest }] = old.length === 0 ? ['old', before] : ['new', after];
+      const result = [...old, ...now].find(row => row.result !== 'admin')?.result ?? 'admin';
+      const alone = { ...place, result, administrators: had.size + has.size };
+      if (manifest?.left_out.includes(first.database_id))
+        not_comparable.push({ ...place, why: `left out of the ${side} report, by --account or --database` });
+      else if (side === 'old') new_databases.push(alone);
+      else gone_databases.push(alone);
       continue;
     }
-    const unread = [
-      ...(old.why ? [`${old.result} in the old report: ${old.why}`] : []),
-      ...(now.why ? [`${now.result} in the new report: ${now.why}`] : []),
-    ];
-    if (unread.length > 0) {
-      lists.not_comparable.push({ ...place, why: unread.join('; ') });
+    if (why) {
+      not_comparable.push({ ...place, why });
       continue;
     }
     compared_databases++;
-    const moved = serverColumns.filter(column => old.server[column] !== now.server[column]);
-    const changes = moved.map(column => `${column} ${old.server[column]} → ${now.server[column]}`);
-    if (changes.length > 0) notes.push(`${database_id}: ${changes.join(', ')}`);
-    const [had, has] = [administrators(before, old, format), administrators(after, now, format)];
+    const moved = serverColumns.filter(column => old[0]![column] !== first[column]);
+    const moves = moved.map(column => `${column} ${old[0]![column]} → ${first[column]}`);
+    if (moves.length > 0) notes.push(`${first.database_id}: ${moves.join(', ')}`);
     for (const person of [...new Set([...had.keys(), ...has.keys()])].sort()) {
       const [was, is] = [had.get(person) ?? [], has.get(person) ?? []];
       const [lost, come] = [without(was, is), without(is, was)];
-      if (lost.length + come.length === 0) {
-        unchanged++;
-        continue;
-      }
-      const kind = was.length === 0 ? 'became' : is.length === 0 ? 'ceased' : 'changed';
-      const fields = new Set(kind === 'changed' ? sameChain(lost, come).flatMap(pair => differing(...pair)) : []);
+      const differ = (column: Column) =>
+        lost.map(row => row[column]).join('\n') !== come.map(row => row[column]).join('\n');
       const [scope, principal] = JSON.parse(person);
-      lists[kind].push({ ...place, scope, principal, fields: [...fields], old: lost, new: come });
+      const change = { ...place, scope, principal, fields: heldColumns.filter(differ), old: lost, new: come };
+      if (lost.length + come.length === 0) unchanged++;
+      else if (was.length === 0) changes.became.push({ ...change, fields: [] });
+      else if (is.length === 0) changes.ceased.push({ ...change, fields: [] });
+      else changes.changed.push(change);
     }
   }
+  for (const [side, { rows }] of Object.entries({ old: before, new: after }))
+    for (const row of rows.filter(({ result }) => result === 'unlisted'))
+      not_comparable.push({ ...placeOf(row), why: `unlisted in the ${side} report: ${row.detail}` });
+  const lists = { ...changes, new_databases, gone_databases, not_comparable };
   const sizes = Object.fromEntries(Object.entries(lists).map(([name, { length }]) => [name, length]));
-  const counts = { compared_databases, unchanged, ...sizes } as Comparison['counts'];
-  return { old: asReport(before), new: asReport(after), ...lists, notes, counts };
+  const counts = { compared_databases, unchanged, ...(sizes as Record<keyof typeof lists, number>) };
+  return { old: about(before), new: about(after), ...lists, notes, counts };
 }
 
 /** What may explain a difference, or take its worth away. */
-function notesOn(before: Side, after: Side): string[] {
+function notesOn(before: Checked, after: Checked): string[] {
   const notes: string[] = [];
-  if (before.report_id === after.report_id) notes.push('both are the same report');
-  if (before.generated_at > after.generated_at) notes.push('the old report is the later one: are they swapped?');
-  const texts = (side: Side) => Map.groupBy(side.manifest?.queries ?? [], query => query.file);
-  const newTexts = texts(after);
-  for (const [file, queries] of texts(before)) {
-    const known = new Set(queries.map(query => query.sha256));
-    if (newTexts.get(file)?.some(query => !known.has(query.sha256)))
+  const [old, now] = [about(before), about(after)];
+  if (old.report_id === now.report_id) notes.push('both are the same report');
+  if (old.generated_at > now.generated_at) notes.push('the old report is the later one: are they swapped?');
+  const texts = Map.groupBy(before.manifest?.queries ?? [], ({ file }) => file);
+  for (const { file, sha256 } of after.manifest?.queries ?? [])
+    if (texts.get(file)?.every(query => query.sha256 !== sha256))
       notes.push(`the query ${file} is not the same in both: what it finds may differ for that alone`);
-  }
-  const servers = new Map(before.manifest?.databases.map(database => [database.id, database.server_id]));
-  for (const { id, server_id } of after.manifest?.databases ?? []) {
-    const old = servers.get(id);
-    if (old && server_id && old !== server_id)
-      notes.push(`${id}: another server than before (its id ${old} → ${server_id})`);
+  for (const { account, id, server_id } of after.manifest?.databases ?? []) {
+    const was = before.manifest?.databases.find(each => each.account === account && each.id === id)?.server_id;
+    if (was && server_id && was !== server_id)
+      notes.push(`${id}: another server than before (its own id ${was} → ${server_id})`);
   }
   return notes;
 }
 
-/** The rows of a database's administrators, by scope and principal. */
-function administrators({ bytes }: Side, { blocks }: Listed, { at }: Format): Map<string, Held[]> {
-  const found = new Map<string, Held[]>();
-  for (const [start, end] of blocks) {
-    for (const { fields = [] } of records(bytes, start, end)) {
-      if (fields[at.result] !== 'admin') continue;
-      const key = JSON.stringify([fields[at.scope], fields[at.principal]]);
-      const held = {} as Held;
-      for (const column of heldColumns) held[column] = fields[at[column]]!;
-      const rows = found.get(key);
-      if (rows) rows.push(held);
-      else found.set(key, [held]);
-    }
-  }
-  return found;
-}
+type Comparison = ReturnType<typeof compareReports>;
 
-const isSame = (row: Held, other: Held) => heldColumns.every(column => row[column] === other[column]);
-const without = (rows: Held[], others: Held[]) => rows.filter(row => !others.some(other => isSame(row, other)));
-const differing = (was?: Held, is?: Held): (keyof Held)[] =>
-  was && is ? heldColumns.filter(column => was[column] !== is[column]) : ['granted_through'];
-
-/** Rows side by side where both reports have the chain of roles; a row whose chain only one of them has, alone. */
-function sameChain(old: Held[], now: Held[]): [was: Held | undefined, is: Held | undefined][] {
-  const left = [...now];
-  const pairs = old.map((was): [Held, Held | undefined] => {
-    const i = left.findIndex(is => is.granted_through === was.granted_through);
-    return [was, i < 0 ? undefined : left.splice(i, 1)[0]];
-  });
-  return [...pairs, ...left.map((is): [undefined, Held] => [undefined, is])];
-}
-
-/** A comparison for people. */
-function comparisonText(comparison: Comparison): string {
-  const { counts, not_comparable, new_databases, gone_databases, notes } = comparison;
-  const name = ({ account_id, account_name, database_id }: Place) =>
-    `${account_id}${account_name && ` ${account_name}`}, ${database_id}`;
-  const lines: string[] = [];
-  for (const side of ['old', 'new'] as const) {
+function comparisonLines({ counts, notes, not_comparable, ...comparison }: Comparison): string[] {
+  const apartText = (each: Apart) => `${nameOf(each)}: ${each.result}, ${count(each.administrators, 'administrator')}`;
+  const sides = (['old', 'new'] as const).flatMap(side => {
     const { report, report_id, generated_at, faults } = comparison[side];
-    lines.push(`${side}: ${report}`, `     generated ${generated_at}, report ${report_id}`);
-    if (faults.length > 0)
-      lines.push('     NOT as written, and compared all the same:', ...faults.map(fault => `       ${fault}`));
-  }
-  lines.push(
+    const odd = faults.map(fault => `     compared although --verify refuses it: ${fault}`);
+    return [`${side}: ${report}`, `     generated ${generated_at}, report ${report_id}`, ...odd];
+  });
+  return [
+    ...sides,
     '',
     `Administrators: ${counts.became} became, ${counts.ceased} ceased, ${counts.changed} changed, ${counts.unchanged} unchanged`,
     `Databases: ${counts.compared_databases} compared, ${counts.new_databases} new, ${counts.gone_databases} gone, ${counts.not_comparable} not comparable`,
-  );
-  const changes = (['became', 'ceased', 'changed'] as const).flatMap(kind =>
-    comparison[kind].map(change => ({ kind, change, where: name(change) })),
-  );
-  const groups = Map.groupBy(changes, ({ where }) => where);
-  for (const where of [...groups.keys()].sort()) {
-    lines.push('', where);
-    for (const { kind, change } of groups.get(where)!) {
-      lines.push(`  ${kind.padEnd(7)}  ${change.principal}, ${change.scope}`);
-      const rows = sameChain(change.old, change.new).flatMap(([was, is]) => rowText(kind, was, is));
-      lines.push(...rows.map(line => `           ${line}`));
-    }
-  }
-  const apart = ({ result, administrators, ...place }: Apart) =>
-    `${name(place)}: ${result}, administrators: ${administrators}`;
-  const lists = {
-    'Not comparable, since not read in full:': not_comparable.map(database => `${name(database)}: ${database.why}`),
-    'New databases, whose administrators are no changes:': new_databases.map(apart),
-    'Gone databases, whose administrators are no changes:': gone_databases.map(apart),
-    'Notes:': notes,
-  };
-  for (const [title, items] of Object.entries(lists))
-    if (items.length > 0) lines.push('', title, ...items.map(item => `  ${item}`));
-  return `${lines.map(tame).join('\n')}\n`;
+    '',
+    ...sections({
+      'Became an administrator': comparison.became.flatMap(changeLines),
+      'Ceased to be one': comparison.ceased.flatMap(changeLines),
+      Changed: comparison.changed.flatMap(changeLines),
+      'Not comparable': not_comparable.map(each => `${nameOf(each)}: ${each.why}`),
+      'New databases, whose administrators are no changes': comparison.new_databases.map(apartText),
+      'Gone databases, whose administrators are no changes': comparison.gone_databases.map(apartText),
+      Notes: notes,
+    }),
+  ];
 }
 
-function rowText(kind: string, was?: Held, is?: Held): string[] {
-  const { privileges, granted_through, can_grant, enabled } = (is ?? was)!;
-  const through = granted_through && `through ${granted_through}: `;
-  if (!was || !is) {
-    const alone = kind === 'changed' ? (is ? 'gained: ' : 'lost: ') : '';
+const nameOf = ({ account_id, account_name, database_id }: Place) =>
+  `${accountOf({ account: account_id, account_name })}, ${database_id}`;
+
+/** Who it is, and each row: what makes them an administrator, or where a row differs from that in the other report. */
+function changeLines({ fields, old, new: now, ...change }: Change): string[] {
+  const textOf = (row: ReportRow, others: ReportRow[], verb: string) => {
+    const { granted_through, privileges, extent, can_grant, enabled } = row;
     const more = `${can_grant === 'yes' ? ', may grant it' : ''}${enabled === 'no' ? ', cannot log in' : ''}`;
-    return [`${alone}${through}${privileges}${more}`];
-  }
-  return differing(was, is).map(column => {
-    if (column !== 'privileges') return `${through}${column} ${was[column] || '""'} → ${is[column] || '""'}`;
-    const [old, now] = [was.privileges.split('; '), is.privileges.split('; ')];
-    const parts = { gained: now.filter(one => !old.includes(one)), lost: old.filter(one => !now.includes(one)) };
-    return `${through}privileges${Object.entries(parts)
-      .map(([how, list]) => (list.length > 0 ? ` ${how} ${list.join('; ')}` : ''))
-      .join('')}`;
-  });
+    if (others.length === 0)
+      return `${granted_through && `through ${granted_through}: `}${privileges} (${extent})${more}`;
+    const kept = others.flatMap(other => other.privileges.split('; '));
+    const alone = privileges.split('; ').filter(one => !kept.includes(one));
+    const differing = fields.filter(field => field !== 'privileges').map(field => `${field} ${row[field] || '""'}`);
+    return [...(alone.length > 0 ? [`${verb} ${alone.join('; ')}`] : []), ...differing].join(', ');
+  };
+  return [
+    `${nameOf(change)}: ${change.principal}, ${change.scope}`,
+    ...old.map(row => `  old  ${textOf(row, now, 'lost')}`),
+    ...now.map(row => `  new  ${textOf(row, old, 'gained')}`),
+  ];
 }
 
 // ── main ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 async function main(argv: string[]): Promise<number> {
-  const command = parseArgs(argv);
-  switch (command.command) {
-    case 'help':
-      process.stdout.write(help);
-      return 0;
-    case 'version':
-      process.stdout.write(
-        `${JSON.parse(fs.readFileSync(new URL('package.json', import.meta.url), 'utf8')).version}\n`,
-      );
-      return 0;
-    case 'usage':
-      process.stderr.write(`${command.fault}\nTry: npx tsx cli.ts --help\n`);
-      return 2;
-    case 'verify':
-      return verify(command.report);
-    case 'compare':
-      return compare(command).catch(error => {
-        process.stderr.write(`${tame(error.message)}\n`);
-        return 1;
-      });
-    case 'local':
-    case 'remote':
-      return report(command);
+  let command: Command;
+  try {
+    command = parseArgs(argv);
+  } catch (error) {
+    process.stderr.write(asText([(error as Error).message, 'Try: npx tsx cli.ts --help']));
+    return 2;
   }
+  const { mode, files } = command;
+  if (mode === 'check') return checkInventory(files[0]!);
+  if (mode === 'verify') return verify(files[0]!, command['manifest-sha256']);
+  if (mode === 'compare') return compare(command);
+  if (mode === 'local' || mode === 'remote') return makeReport(command);
+  process.stdout.write(mode === 'help' ? help : `${version}\n`);
+  return 0;
 }
 
-async function report(command: Extract<Command, { command: 'local' | 'remote' }>): Promise<number> {
+async function makeReport(command: Command): Promise<number> {
   const { env } = process;
   if (command.profile) env.AWS_PROFILE = command.profile;
-  // The SDK for JavaScript ignores AWS_DEFAULT_REGION; a function's ARN names a region where nothing else does.
-  const [, arnRegion] = /^arn:[^:]*:lambda:([^:]+):/.exec(command.command === 'remote' ? command.function : '') ?? [];
-  const region = command.region || env.AWS_REGION || env.AWS_DEFAULT_REGION || (command.profile ? '' : arnRegion);
+  // The SDK for JavaScript ignores AWS_DEFAULT_REGION; a function's ARN names its region.
+  const region = command.region || regionOf(command.function) || env.AWS_REGION || env.AWS_DEFAULT_REGION;
   if (region) env.AWS_REGION = region;
   else delete env.AWS_REGION; // an empty one hides the profile's
+  const local = command.mode === 'local';
   const reportId = crypto.randomUUID();
-  const startedAt = now();
-  const show = makeProgress(command.quiet);
-  const run: Run = {};
+  const startedAt = isoSeconds(new Date());
+  const progress = makeProgress(command.quiet);
+  const begun: Begun = { invoked: false };
   const interrupted = () => {
-    show.end();
-    if (command.command === 'local') removePartial(command.out, reportId);
-    process.stderr.write(
-      command.command === 'local'
-        ? 'interrupted: there is no report\n'
-        : `interrupted: the run goes on, as report ${reportId}; its report will be ${run.started?.report ?? 'in the central bucket'}, whole when its manifest is beside it\n`,
-    );
+    progress.end();
+    const place = begun.started?.report ?? 'in the bucket of the hub';
+    const goesOn = `the run goes on, as report ${reportId}; its report will be ${place}, whole when its manifest is beside it`;
+    process.stderr.write(`interrupted: ${local ? 'there is no report' : goesOn}\n`);
     process.exit(130);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupted);
   try {
-    const outcome = await (command.command === 'local'
-      ? runLocal(command, reportId, show)
-      : runRemote(command, reportId, show, run));
-    show.end();
-    process.stdout.write(command.json ? `${JSON.stringify(outcome.summary)}\n` : summaryText(outcome));
-    if (outcome.undelivered) {
-      process.stderr.write(`${outcome.undelivered.split('\n').map(tame).join('\n')}\n`);
-      return 1;
-    }
-    return outcome.summary.status === 'complete' ? 0 : 3;
+    await trustAuthorities();
+    const made = await (local ? runLocal(command, reportId, progress) : runRemote(command, reportId, progress, begun));
+    progress.end();
+    if (command.json) process.stdout.write(`${JSON.stringify(made.summary)}\n`);
+    else writeLines(summaryLines(made));
+    if (made.undelivered) process.stderr.write(asText(made.undelivered.split('\n')));
+    return made.undelivered ? 1 : made.summary.status === 'complete' ? 0 : 3;
   } catch (error) {
-    show.end();
-    process.stderr.write(`${inWords(error).split('\n').map(tame).join('\n')}\nreport id: ${reportId}\n`);
+    progress.end();
+    const id = begun.invoked ? [`report id: ${reportId}`] : []; // of a run that may have been
+    process.stderr.write(asText([...explain(error).split('\n'), ...id]));
     if (command.json) process.stdout.write(`${JSON.stringify(noReport(reportId, startedAt))}\n`);
     return 1;
   }
 }
 
-const now = () => `${new Date().toISOString().slice(0, 19)}Z`;
-
-/** The JSON of a run without a report; why is on standard error. */
 const noReport = (report_id: string, started_at: string): Summary => ({
-  report_id,
-  status: 'failed',
-  report: null,
-  manifest: null,
-  sha256: null,
-  databases: { total: 0, covered: 0, incomplete: 0, failed: 0 },
-  administrators: 0,
-  rows: 0,
-  started_at,
-  finished_at: now(),
-  failures: [],
+  ...{ report_id, status: 'failed', report: null, manifest: null, sha256: null, manifest_sha256: null },
+  databases: { total: 0, covered: 0, incomplete: 0, failed: 0, unlisted: 0, excluded: 0, left_out: 0 },
+  ...{ administrators: 0, full: 0, rows: 0, started_at, finished_at: isoSeconds(new Date()), failures: [] },
 });
 
-/** Interrupted, a run leaves no half of a report; its files begin with a dot until they are whole. */
-function removePartial(folder: string, reportId: string) {
-  for (const file of fs.readdirSync(folder)) {
-    if (file.startsWith('.db-admins_') && file.includes(reportId)) fs.rmSync(path.join(folder, file), { force: true });
-  }
-}
-
-if (process.argv[1] && fs.realpathSync(process.argv[1]) === import.meta.filename) {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}); // the reader went away
+// Run as a command, not imported; by a symbolic link too, and without the ".ts".
+const [, typed = ''] = process.argv;
+if ([typed, `${typed}.ts`].some(file => fs.existsSync(file) && fs.realpathSync(file) === import.meta.filename)) {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}); // the reader went away, or see below
   // Drivers and the SDK talk here: past --quiet, and into the live line.
   for (const name of ['log', 'info', 'warn', 'error', 'trace'] as const) console[name] = () => {};
-  const code = await main(process.argv.slice(2));
-  process.stdout.write('', () => process.exit(code)); // a socket that a driver forgot must not keep the process alive
+  const code = await main(process.argv.slice(2)).catch(error => {
+    process.stderr.write(asText(explain(error).split('\n')));
+    return 1;
+  });
+  process.stdout.write('', (error?: NodeJS.ErrnoException | null) => {
+    const unsaid = error && error.code !== 'EPIPE';
+    if (unsaid) process.stderr.write(`standard output cannot be written: ${fileFault(error)}\n`);
+    process.exit(unsaid ? code || 1 : code); // a socket that a driver forgot must not keep the process alive
+  });
 }

@@ -1,42 +1,48 @@
 -- Every administrator of a MariaDB server and of its schemas: MariaDB 10.4 and later, RDS for MariaDB.
 --
--- One row     is one administrator (an account or a role), one scope (the server, or a schema) and one chain of roles through which it holds the
---             privileges. What an account gets as a proxy has a row of its own.
--- It needs    SELECT ON mysql.*. The least is SELECT on mysql.global_priv (which holds the password hashes), db, tables_priv, columns_priv,
---             roles_mapping and proxies_priv; then it does not see what is in force without being in the tables (it sees that of global
---             privileges and of schema grants on mysql in information_schema, which shows those of others only to who has SELECT ON mysql.*).
--- Not shown   a table that may not be read is an error (1142, 1143), never an empty answer. Where roles are too entangled to follow, a row says so.
+-- One row     is one administrator (an account or a role), one scope (the server, or a schema) and one chain of roles. A chain that adds no right
+--             to what its principal holds directly or by a shorter chain has no row: the role that begins it stands in detail.
+-- It needs    SELECT ON mysql.*, and the settings of mariadb-session.sql. The least is SELECT on mysql.global_priv (which holds the password
+--             hashes), db, tables_priv, columns_priv, roles_mapping and proxies_priv. With the least it does not see rights that are in force
+--             and no longer in the tables: information_schema shows them only to a login that has SELECT ON mysql.*.
+-- Not shown   A table that may not be read is an error (1142, 1143), never an empty answer. A chain of more than 100 roles gives an "incomplete"
+--             row.
 -- Cannot see  what a stored routine, view or event does with its definer's rights; whom a login plugin maps or lets in (PAM, GSSAPI); which of
---             two host patterns that overlap a client comes from; networks in hosts (10.0.0.0/255.0.0.0), which are compared as text.
+--             two host patterns a client comes from, where they overlap and neither covers the other.
 -- Manual      https://mariadb.com/kb/en/ mysqlglobal_priv-table, grant, roles_overview, authentication-plugin-unix-socket
---
--- What stands in for a table that the auditor may not read. For mysql.global_priv: those whom the other tables name, of whose login nothing is
--- known.
--- without mysql.global_priv: SELECT Host, User, IF(Host = '', '{"is_role":true}', '{"unknown":true}') AS Priv FROM (SELECT Host, User FROM mysql.db UNION SELECT Host, User FROM mysql.tables_priv UNION SELECT Host, User FROM mysql.roles_mapping UNION SELECT '', Role FROM mysql.roles_mapping) AS grantee
--- without mysql.db: SELECT '' AS Host, '' AS Db, '' AS User, 'N' AS Select_priv, 'N' AS Insert_priv, 'N' AS Update_priv, 'N' AS Delete_priv, 'N' AS Create_priv, 'N' AS Drop_priv, 'N' AS Grant_priv, 'N' AS References_priv, 'N' AS Index_priv, 'N' AS Alter_priv, 'N' AS Create_tmp_table_priv, 'N' AS Lock_tables_priv, 'N' AS Create_view_priv, 'N' AS Show_view_priv, 'N' AS Create_routine_priv, 'N' AS Alter_routine_priv, 'N' AS Execute_priv, 'N' AS Event_priv, 'N' AS Trigger_priv FROM DUAL WHERE FALSE
--- without mysql.tables_priv: SELECT '' AS Host, '' AS Db, '' AS User, '' AS Table_name, '' AS Table_priv FROM DUAL WHERE FALSE
--- without mysql.columns_priv: SELECT '' AS Host, '' AS Db, '' AS User, '' AS Table_name, '' AS Column_name, '' AS Column_priv FROM DUAL WHERE FALSE
--- without mysql.roles_mapping: SELECT '' AS Host, '' AS User, '' AS Role, 'N' AS Admin_option FROM DUAL WHERE FALSE
--- without mysql.proxies_priv: SELECT '' AS Host, '' AS User, '' AS Proxied_host, '' AS Proxied_user, 0 AS With_grant FROM DUAL WHERE FALSE
 
--- The last two join by hash, not each row with each: a fraction of the time with a thousand accounts.
-SET STATEMENT
-  sql_mode = '',
-  group_concat_max_len = 16777216,
-  max_recursive_iterations = 1000,
-  sql_big_selects = 1,
-  optimizer_switch = 'derived_merge=off',
-  join_cache_level = 4
-FOR
 WITH RECURSIVE
 
 -- Accounts and roles -----------------------------------------------------------------------------------------------------------------------
--- The key is user@host, of a role role@ (no host holds an @). Names are made utf8mb4_bin where they are read, and so compared byte by byte
--- whatever the connection's collation; hosts are made lower case, since the server takes them without regard to case.
+-- The key is user@host, of a role role@ (no host holds an @). Names are made utf8mb4_bin where they are read, and so are compared byte by byte;
+-- hosts are made lower case, since the server takes them without regard to case.
 account AS (
   SELECT
-    account_table.*,
-    CONCAT(user_name, '@', host_name) AS name,
+    CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin AS name,
+    CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin AS user_name,
+    CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin AS host_name,
+    COALESCE(JSON_VALUE(Priv, '$.is_role'), 0) = 1 AS is_role
+  FROM mysql.global_priv
+),
+
+-- Privileges on *.* --------------------------------------------------------------------------------------------------------------------------
+-- The bits of Priv.access, and since which version there are those of later ones.
+privilege_bit (bit, since, privilege) AS (
+  VALUES
+    (0, 0, 'SELECT'), (1, 0, 'INSERT'), (2, 0, 'UPDATE'), (3, 0, 'DELETE'), (4, 0, 'CREATE'), (5, 0, 'DROP'), (6, 0, 'RELOAD'), (7, 0, 'SHUTDOWN'),
+    (8, 0, 'PROCESS'), (9, 0, 'FILE'), (10, 0, 'GRANT OPTION'), (11, 0, 'REFERENCES'), (12, 0, 'INDEX'), (13, 0, 'ALTER'), (14, 0, 'SHOW DATABASES'),
+    (15, 0, 'SUPER'), (16, 0, 'CREATE TEMPORARY TABLES'), (17, 0, 'LOCK TABLES'), (18, 0, 'EXECUTE'), (19, 0, 'REPLICATION SLAVE'),
+    (20, 0, 'BINLOG MONITOR'), (21, 0, 'CREATE VIEW'), (22, 0, 'SHOW VIEW'), (23, 0, 'CREATE ROUTINE'), (24, 0, 'ALTER ROUTINE'),
+    (25, 0, 'CREATE USER'), (26, 0, 'EVENT'), (27, 0, 'TRIGGER'), (28, 0, 'CREATE TABLESPACE'), (29, 0, 'DELETE HISTORY'), (30, 1005, 'SET USER'),
+    (31, 1005, 'FEDERATED ADMIN'), (32, 1005, 'CONNECTION ADMIN'), (33, 1005, 'READ_ONLY ADMIN'), (34, 1005, 'REPLICATION SLAVE ADMIN'),
+    (35, 1005, 'REPLICATION MASTER ADMIN'), (36, 1005, 'BINLOG ADMIN'), (37, 1005, 'BINLOG REPLAY'), (38, 1005, 'SLAVE MONITOR'),
+    (39, 1103, 'SHOW CREATE ROUTINE'), (40, 1200, 'privilege 40'), (41, 1200, 'privilege 41'), (42, 1200, 'privilege 42'),
+    (43, 1200, 'privilege 43'), (44, 1200, 'privilege 44')
+),
+-- What an account or a role holds itself.
+global_access AS (
+  SELECT
+    access_of_row.*,
     CASE
       -- What an installation gives root.
       WHEN access = ~0 THEN ~0
@@ -52,21 +58,14 @@ account AS (
     END AS effective_access
   FROM (
     SELECT
-      CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin AS user_name,
-      CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin AS host_name,
-      COALESCE(JSON_VALUE(Priv, '$.is_role'), 0) = 1 AS is_role,
-      JSON_EXISTS(Priv, '$.unknown') AS not_shown,
-      CAST(COALESCE(JSON_VALUE(Priv, '$.access'), 0) AS UNSIGNED) AS access,
+      CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin AS name,
+      CAST(JSON_VALUE(Priv, '$.access') AS UNSIGNED) AS access,
       CAST(COALESCE(JSON_VALUE(Priv, '$.version_id'), 0) AS UNSIGNED) AS version_id,
-      SUBSTRING_INDEX(VERSION(), '.', 1) * 100 + SUBSTRING_INDEX(SUBSTRING_INDEX(VERSION(), '.', 2), '.', -1) AS server_version,
-      COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0) = 1 AS locked,
-      COALESCE(JSON_VALUE(Priv, '$.password_last_changed'), 1) = 0 AS expired,
-      CAST(JSON_VALUE(Priv, '$.password_last_changed') AS UNSIGNED) AS changed_at
+      SUBSTRING_INDEX(VERSION(), '.', 1) * 100 + SUBSTRING_INDEX(SUBSTRING_INDEX(VERSION(), '.', 2), '.', -1) AS server_version
     FROM mysql.global_priv
-  ) AS account_table
+    WHERE JSON_VALUE(Priv, '$.access') <> 0
+  ) AS access_of_row
 ),
-
--- Privileges granted to an account or a role itself ------------------------------------------------------------------------------------------
 -- What the server enforces; the tables say otherwise where somebody has changed them by hand since it read them. It lists no roles; GRANT OPTION
 -- is no row there, but IS_GRANTABLE with every privilege; and it keeps the blanks at the end of a name, which the tables lose. GRANTEE is
 -- 'user'@'host', and its tail all after the last @.
@@ -89,6 +88,7 @@ global_right AS (
   SELECT
     name,
     privilege,
+    shown,
     grantable,
     in_tables,
     CASE
@@ -98,56 +98,53 @@ global_right AS (
         THEN CONCAT('in the tables, but not in force before FLUSH PRIVILEGES or a restart: ', privilege)
     END AS note
   FROM (
-    SELECT name, privilege, MAX(grantable) AS grantable, MAX(in_tables) AS in_tables, MAX(enforced) AS enforced
+    SELECT
+      name, privilege, COALESCE(MAX(shown), privilege) AS shown, MAX(grantable) AS grantable, MAX(in_tables) AS in_tables, MAX(enforced) AS enforced
     FROM (
       SELECT
         name,
-        CONVERT(bits.privilege USING utf8mb4) COLLATE utf8mb4_bin AS privilege,
+        CONVERT(privilege USING utf8mb4) COLLATE utf8mb4_bin AS privilege,
+        COALESCE(all_but_few, CONVERT(privilege USING utf8mb4) COLLATE utf8mb4_bin) AS shown,
         effective_access >> 10 & 1 AS grantable,
         TRUE AS in_tables,
         FALSE AS enforced
-      FROM account
+      FROM (
+        SELECT
+          global_access.*,
+          -- Who holds all that this version has, or all but three.
+          (
+            SELECT CAST(IF(
+              COUNT(*) > 3,
+              NULL,
+              CONCAT_WS(' but ', 'ALL PRIVILEGES', GROUP_CONCAT(privilege ORDER BY privilege SEPARATOR ', '))
+            ) AS CHAR(128)) COLLATE utf8mb4_bin
+            FROM privilege_bit
+            WHERE bit <> 10 AND bit < 40 AND since <= server_version AND NOT effective_access >> bit & 1
+          ) AS all_but_few
+        FROM global_access
+      ) AS counted
       JOIN (
-        SELECT 1 AS bit, 'INSERT' AS privilege
-        UNION ALL SELECT 2, 'UPDATE'
-        UNION ALL SELECT 3, 'DELETE'
-        UNION ALL SELECT 4, 'CREATE'
-        UNION ALL SELECT 5, 'DROP'
-        UNION ALL SELECT 6, 'RELOAD'
-        UNION ALL SELECT 7, 'SHUTDOWN'
-        UNION ALL SELECT 9, 'FILE'
-        UNION ALL SELECT 10, 'GRANT OPTION'
-        UNION ALL SELECT 13, 'ALTER'
-        UNION ALL SELECT 15, 'SUPER'
-        UNION ALL SELECT 25, 'CREATE USER'
-        UNION ALL SELECT 30, 'SET USER'
-        UNION ALL SELECT 31, 'FEDERATED ADMIN'
-        UNION ALL SELECT 32, 'CONNECTION ADMIN'
-        UNION ALL SELECT 33, 'READ_ONLY ADMIN'
-        UNION ALL SELECT 34, 'REPLICATION SLAVE ADMIN'
-        UNION ALL SELECT 35, 'REPLICATION MASTER ADMIN'
-        UNION ALL SELECT 36, 'BINLOG ADMIN'
-        UNION ALL SELECT 37, 'BINLOG REPLAY'
-        -- Versions to come.
-        UNION ALL SELECT 40, 'privilege 40'
-        UNION ALL SELECT 41, 'privilege 41'
-        UNION ALL SELECT 42, 'privilege 42'
-        UNION ALL SELECT 43, 'privilege 43'
-        UNION ALL SELECT 44, 'privilege 44'
-      ) AS bits
-        ON effective_access >> bits.bit & 1
-          AND (bits.bit < 30 OR server_version >= 1005)
-          AND (bits.bit < 40 OR (server_version >= 1200 AND effective_access <> ~0))
+        SELECT bit, since, privilege FROM privilege_bit
+        -- All that can be granted on a schema, on every schema: no more than its parts, but what is held on one schema adds nothing to it.
+        UNION ALL SELECT NULL, 0, 'ALL PRIVILEGES'
+      ) AS either_bit
+        ON IF(
+          bit IS NULL,
+          effective_access & 233257023 = 233257023,
+          effective_access >> bit & 1 AND since <= server_version AND (bit < 40 OR effective_access <> ~0)
+        )
       UNION ALL
-      SELECT name, privilege, grantable, FALSE, TRUE
+      SELECT name, privilege, NULL, grantable, FALSE, TRUE
       FROM in_force
     ) AS held
     GROUP BY name, privilege
   ) AS compared
 ),
--- Grants on schemas, and on tables and columns of the schema mysql. A schema's name is a pattern there, in which a backslash takes the meaning
--- from % and _ (0x5C is a backslash; 0x5C25 and 0x5C5F are one before % and _).
-schema_grant AS (
+
+-- Grants on schemas, and on tables and columns of the schema mysql -----------------------------------------------------------------------------
+-- A schema's name is a pattern there, in which a backslash takes the meaning from % and _ (0x5C is a backslash; 0x5C25 and 0x5C5F are one before
+-- % and _).
+db_table AS (
   SELECT
     CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin AS grantee_user,
     CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin AS grantee_host,
@@ -157,6 +154,7 @@ schema_grant AS (
       IF(Create_priv = 'Y', 'CREATE', NULL),
       IF(Delete_priv = 'Y', 'DELETE', NULL),
       IF(Drop_priv = 'Y', 'DROP', NULL),
+      IF(Index_priv = 'Y', 'INDEX', NULL),
       IF(Insert_priv = 'Y', 'INSERT', NULL),
       IF(Update_priv = 'Y', 'UPDATE', NULL)
     ) AS privileges,
@@ -165,76 +163,71 @@ schema_grant AS (
       Create_tmp_table_priv, Lock_tables_priv, Create_view_priv, Show_view_priv, Create_routine_priv, Alter_routine_priv, Execute_priv,
       Event_priv, Trigger_priv
     ) AS everything,
-    Grant_priv = 'Y' AS grantable,
-    TRUE AS in_tables
+    Grant_priv = 'Y' AS grantable
   FROM mysql.db
-  UNION ALL
-  -- In force on the schema mysql, whatever the table says by now. (With sql_mode ORACLE an empty SUBSTR is NULL.)
-  SELECT in_force_user, in_force_host, in_force_schema, in_force_privilege, FALSE, in_force_grantable, FALSE
-  FROM (
-    SELECT
-      CONVERT(
-        CAST(COALESCE(RTRIM(SUBSTR(GRANTEE, 2, CHAR_LENGTH(GRANTEE) - tail - 3)), '') AS CHAR(128)) USING utf8mb4
-      ) COLLATE utf8mb4_bin AS in_force_user,
-      CONVERT(CAST(COALESCE(LOWER(SUBSTR(GRANTEE, -tail + 1, tail - 2)), '') AS CHAR(255)) USING utf8mb4) COLLATE utf8mb4_bin AS in_force_host,
-      CONVERT(TABLE_SCHEMA USING utf8mb4) COLLATE utf8mb4_bin AS in_force_schema,
-      CONVERT(PRIVILEGE_TYPE USING utf8mb4) COLLATE utf8mb4_bin AS in_force_privilege,
-      IS_GRANTABLE = 'YES' AS in_force_grantable
-    FROM (
-      SELECT GRANTEE, CHAR_LENGTH(SUBSTRING_INDEX(GRANTEE, '@', -1)) AS tail, TABLE_SCHEMA, PRIVILEGE_TYPE, IS_GRANTABLE
-      FROM information_schema.SCHEMA_PRIVILEGES
-      WHERE 'mysql' LIKE TABLE_SCHEMA AND PRIVILEGE_TYPE IN ('ALTER', 'CREATE', 'DELETE', 'DROP', 'INSERT', 'UPDATE')
-    ) AS schema_privilege
-  ) AS in_force_on_mysql
-  WHERE NOT EXISTS (
-    SELECT 1
-    FROM mysql.db
-    WHERE CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin = in_force_user
-      AND CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin = in_force_host
-      AND IF(@@lower_case_table_names = 0, CONVERT(Db USING utf8mb4), LOWER(CONVERT(Db USING utf8mb4))) COLLATE utf8mb4_bin = in_force_schema
-      AND 'Y' = CASE in_force_privilege
-        WHEN 'ALTER' THEN Alter_priv
-        WHEN 'CREATE' THEN Create_priv
-        WHEN 'DELETE' THEN Delete_priv
-        WHEN 'DROP' THEN Drop_priv
-        WHEN 'INSERT' THEN Insert_priv
-        WHEN 'UPDATE' THEN Update_priv
-      END
-  )
 ),
-schema_object AS (
+-- In force on the schema mysql, whatever the table says by now.
+db_in_force AS (
   SELECT
-    schema_grant.*,
-    REGEXP_INSTR(REPLACE(REPLACE(written, _utf8mb4 0x5C25, 'xx'), _utf8mb4 0x5C5F, 'xx'), '[%_]') AS first_wildcard,
-    -- An escape of its own, since the backslash is none under NO_BACKSLASH_ESCAPES.
-    'mysql' LIKE REPLACE(REPLACE(written, '|', '||'), _utf8mb4 0x5C, '|') ESCAPE '|' AS covers_mysql
-  FROM schema_grant
+    CONVERT(CAST(RTRIM(SUBSTR(GRANTEE, 2, CHAR_LENGTH(GRANTEE) - tail - 3)) AS CHAR(128)) USING utf8mb4) COLLATE utf8mb4_bin AS grantee_user,
+    CONVERT(CAST(LOWER(SUBSTR(GRANTEE, -tail + 1, tail - 2)) AS CHAR(255)) USING utf8mb4) COLLATE utf8mb4_bin AS grantee_host,
+    CONVERT(TABLE_SCHEMA USING utf8mb4) COLLATE utf8mb4_bin AS written,
+    CONVERT(PRIVILEGE_TYPE USING utf8mb4) COLLATE utf8mb4_bin AS privilege,
+    IS_GRANTABLE = 'YES' AS grantable
+  FROM (
+    SELECT GRANTEE, CHAR_LENGTH(SUBSTRING_INDEX(GRANTEE, '@', -1)) AS tail, TABLE_SCHEMA, PRIVILEGE_TYPE, IS_GRANTABLE
+    FROM information_schema.SCHEMA_PRIVILEGES
+    WHERE 'mysql' LIKE TABLE_SCHEMA AND PRIVILEGE_TYPE IN ('ALTER', 'CREATE', 'DELETE', 'DROP', 'INDEX', 'INSERT', 'UPDATE')
+  ) AS schema_privilege
+),
+schema_grant AS (
+  SELECT
+    merged.*,
+    REPLACE(REPLACE(written, _utf8mb4 0x5C25, 'xx'), _utf8mb4 0x5C5F, 'xx') REGEXP '[%_]' AS is_pattern,
+    -- An escape of its own, so that no mode takes the meaning from the backslash.
+    'mysql' LIKE REPLACE(REPLACE(written, '|', '||'), _utf8mb4 0x5C, '|') ESCAPE '|' AS covers_mysql,
+    everything OR grantable OR REPLACE(REPLACE(written, _utf8mb4 0x5C25, '%'), _utf8mb4 0x5C5F, '_') IN (
+      SELECT REPLACE(REPLACE(written, _utf8mb4 0x5C25, '%'), _utf8mb4 0x5C5F, '_') FROM db_table WHERE everything OR grantable
+    ) AS has_administrator
+  FROM (
+    SELECT grantee_user, grantee_host, written, privileges, everything, grantable, TRUE AS in_tables
+    FROM db_table
+    UNION ALL
+    SELECT
+      db_in_force.grantee_user, db_in_force.grantee_host, db_in_force.written, db_in_force.privilege, FALSE, db_in_force.grantable, FALSE
+    FROM db_in_force
+    LEFT JOIN db_table
+      ON db_table.grantee_user = db_in_force.grantee_user
+        AND db_table.grantee_host = db_in_force.grantee_host
+        AND db_table.written = db_in_force.written
+        AND FIND_IN_SET(db_in_force.privilege, db_table.privileges) > 0
+    WHERE db_table.written IS NULL
+  ) AS merged
 ),
 object_grant AS (
   SELECT
     object.*,
     CONCAT(grantee_user, '@', grantee_host) AS grantee,
-    -- The server takes the grant with the most specific host, then schema, then user: a network before a name, that before a pattern, and of
-    -- patterns the one whose first wildcard comes later.
-    1000 * CASE
-      WHEN grantee_host = '' THEN 0
-      WHEN grantee_host LIKE '%/%' THEN 200
-      ELSE COALESCE(NULLIF(REGEXP_INSTR(grantee_host, '[%_]'), 0), 128)
-    END + 2 * COALESCE(NULLIF(first_wildcard, 0), 128) + (grantee_user <> '') AS specificity
+    -- The server takes the grant with the most specific host, then schema, then user: a name before a pattern, that before %. In which order it
+    -- takes two patterns is its own affair, and another one in each version: whichever writes is reported.
+    CASE WHEN grantee_host IN ('', '%') THEN 0 WHEN grantee_host REGEXP '[%_/]' THEN 1 ELSE 2 END AS host_rank,
+    IF(is_pattern, 0, 2) + (grantee_user <> '') AS object_rank
   FROM (
     SELECT
       'schema' AS kind,
       grantee_user,
       grantee_host,
-      IF(first_wildcard > 0, written, REPLACE(REPLACE(written, _utf8mb4 0x5C25, '%'), _utf8mb4 0x5C5F, '_')) AS object_name,
+      IF(is_pattern, written, REPLACE(REPLACE(written, _utf8mb4 0x5C25, '%'), _utf8mb4 0x5C5F, '_')) AS object_name,
       '' AS column_name,
       privileges,
       everything,
       grantable,
       in_tables,
-      first_wildcard,
+      is_pattern,
       covers_mysql
-    FROM schema_object
+    FROM schema_grant
+    -- Other grants neither reach mysql nor stand before one that makes an administrator of their schema.
+    WHERE covers_mysql OR has_administrator
     UNION ALL
     SELECT
       'table',
@@ -246,7 +239,7 @@ object_grant AS (
       FALSE,
       FIND_IN_SET('Grant', Table_priv) > 0,
       TRUE,
-      0,
+      FALSE,
       FALSE
     FROM mysql.tables_priv
     WHERE IF(@@lower_case_table_names = 0, Db, LOWER(Db)) = 'mysql'
@@ -261,58 +254,124 @@ object_grant AS (
       FALSE,
       FALSE,
       TRUE,
-      0,
+      FALSE,
       FALSE
     FROM mysql.columns_priv
     WHERE IF(@@lower_case_table_names = 0, Db, LOWER(Db)) = 'mysql'
+    UNION ALL
+    SELECT
+      'role',
+      CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin,
+      CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin,
+      CONVERT(CONCAT(Role, '@') USING utf8mb4) COLLATE utf8mb4_bin,
+      '',
+      '',
+      FALSE,
+      Admin_option = 'Y',
+      TRUE,
+      FALSE,
+      FALSE
+    FROM mysql.roles_mapping
+    UNION ALL
+    SELECT
+      'proxy',
+      CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin,
+      CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin,
+      CONVERT(CONCAT(Proxied_user, '@', LOWER(Proxied_host)) USING utf8mb4) COLLATE utf8mb4_bin,
+      '',
+      '',
+      FALSE,
+      With_grant > 0,
+      TRUE,
+      FALSE,
+      FALSE
+    FROM mysql.proxies_priv
   ) AS object
 ),
--- A session is governed by one grant: the most specific of those whose host covers it and whose user is its own or, for schemas, nobody. So what
--- was granted on a schema to bob@% or to ''@% holds for bob@localhost too, unless something nearer does. The same search is made for an active
--- role and for PUBLIC, with an empty host, which % covers: so a role has the schema grants of a user bob@% of its name.
+-- For whom a grant holds: for the account that it names, and for every other one of the same user, or of any user where it names nobody, whose
+-- host its own host covers (bob@% for bob@localhost; ''@10.0.0.0/255.0.0.0 for all of 10.1.2.3). The admin option of a role is the named account's
+-- alone. Of schema grants a session is governed by one, the most specific of those that hold for it. A role and PUBLIC are looked for with an empty
+-- host, which % covers: so a role has the schema grants of a user bob@% of its name.
 governed AS (
   SELECT
-    account.name,
-    account.is_role,
-    account.name = grantee AS own,
-    specificity = MAX(IF(covers_mysql, specificity, 0)) OVER (PARTITION BY account.name) AS decides_mysql,
-    specificity = MAX(specificity) OVER (PARTITION BY account.name, kind, object_name) AS decides_object,
-    object_grant.*
-  FROM account
-  JOIN (SELECT FALSE AS anonymous UNION ALL SELECT TRUE) AS whose
-    ON NOT anonymous OR (user_name <> '' AND NOT is_role)
-  JOIN object_grant
-    ON grantee_user = IF(anonymous, '', user_name)
-  WHERE account.name = grantee
-    OR (host_name LIKE grantee_host AND IF(anonymous OR is_role, kind = 'schema', TRUE))
+    client.name,
+    is_role,
+    kind = 'proxy' OR kind = 'role' OR (
+      host_rank = MAX(IF(kind = 'table' OR covers_mysql, host_rank, -1)) OVER (PARTITION BY client.name, kind, IF(kind = 'table', object_name, ''))
+        AND object_rank = MAX(IF(kind = 'table' OR covers_mysql, object_rank, -1)) OVER (
+          PARTITION BY client.name, kind, IF(kind = 'table', object_name, ''), grantee_host
+        )
+    ) AS decides_mysql,
+    host_rank = MAX(host_rank) OVER (PARTITION BY client.name, kind, object_name)
+      AND object_rank = MAX(object_rank) OVER (PARTITION BY client.name, kind, object_name, grantee_host) AS decides_object,
+    own, kind, grantee, grantee_user, object_name, column_name, privileges, everything, grantable, in_tables, is_pattern, covers_mysql
+  FROM (
+    -- One short column to compare: the digest of the account's own name, of its user, or of nobody. 10.1.% is looked for in a network by its
+    -- first address.
+    SELECT
+      name, host_name, is_role,
+      UNHEX(SHA1(CONCAT(way, CASE way WHEN 1 THEN name WHEN 2 THEN user_name ELSE '' END))) AS goes_as,
+      host_name IN ('localhost', '127.0.0.1', '::1') AS loopback,
+      INET_ATON(IF(host_name IN ('localhost', '::1'), '127.0.0.1', REPLACE(SUBSTRING_INDEX(host_name, '/', 1), '%', '0'))) AS address
+    FROM account
+    JOIN (SELECT 1 AS way UNION ALL SELECT 2 UNION ALL SELECT 3) AS ways
+      ON way < 3 OR (NOT is_role AND user_name <> '')
+  ) AS client
+  JOIN (
+    SELECT
+      object_grant.*,
+      own,
+      UNHEX(SHA1(CASE WHEN own THEN CONCAT(1, grantee) WHEN grantee_user <> '' THEN CONCAT(2, grantee_user) ELSE '3' END)) AS goes_to,
+      -- A network is written 10.0.0.0/255.0.0.0.
+      INET_ATON(SUBSTRING_INDEX(grantee_host, '/', 1)) AS network,
+      IF(grantee_host LIKE '%/%', INET_ATON(SUBSTRING_INDEX(grantee_host, '/', -1)), NULL) AS mask
+    FROM object_grant
+    JOIN (SELECT TRUE AS own UNION ALL SELECT FALSE) AS whose
+      ON own
+        OR (grantee_user = '' AND kind IN ('proxy', 'schema'))
+        OR (grantee_user <> '' AND (grantee_host IN ('localhost', '127.0.0.1', '::1') OR grantee_host REGEXP '[%_/]'))
+  ) AS granted ON goes_to = goes_as
+  WHERE own OR (
+    grantee <> name AND (NOT is_role OR kind = 'schema') AND (
+      host_name LIKE grantee_host
+      OR address & mask = network
+      -- A client on loopback is taken for localhost, 127.0.0.1 or ::1, whichever there is.
+      OR (loopback AND ('localhost' LIKE grantee_host OR '127.0.0.1' LIKE grantee_host OR '::1' LIKE grantee_host))
+    )
+  )
+  UNION ALL
+  SELECT * FROM governed WHERE FALSE
 ),
--- Writing in the schema mysql makes an administrator of the server (but time zones, help texts and statistics give no power, and through the
--- view mysql.user one can only delete); all privileges or the grant option on a schema, one of that schema.
+-- Writing in the schema mysql makes an administrator of the server; all privileges or the grant option on a schema, one of that schema.
 object_right AS (
   SELECT
     name,
     IF(own OR is_role, '', grantee) AS via,
-    IF(reach = 'schema', CONCAT('database:', object_name), 'server') AS scope,
+    CAST(IF(reach = 'schema', CONCAT('database:', object_name), 'server') AS CHAR(80)) AS scope,
+    reach,
+    CAST(IF(reach = 'table', object_name, '') AS CHAR(64)) AS table_name,
     CASE reach
-      WHEN 'mysql' THEN CONCAT(privileges, IF(grantable, ',GRANT OPTION', ''))
       WHEN 'schema' THEN CONCAT_WS(',', IF(everything, 'ALL PRIVILEGES', NULL), IF(grantable, 'GRANT OPTION', NULL))
+      WHEN 'mysql' THEN CONCAT(privileges, IF(grantable, ',GRANT OPTION', ''))
+      WHEN 'proxy' THEN 'PROXY'
       ELSE privileges
     END AS privileges,
     CASE
       WHEN kind = 'schema' THEN CONCAT(' ON ', object_name, '.*')
+      WHEN kind = 'proxy' THEN ' ON @'
       WHEN column_name = '' THEN CONCAT(' ON mysql.', object_name)
       ELSE CONCAT(' (', column_name, ') ON mysql.', object_name)
     END AS on_object,
-    reach,
-    object_name,
+    everything,
     grantable,
     in_tables,
     NULLIF(CONCAT_WS('; ',
       IF(in_tables, NULL, CONCAT('in force, but no longer in the tables: ', privileges, ' ON ', object_name, '.*')),
-      IF(first_wildcard > 0, CONCAT(object_name, ' is a pattern of schema names', IF(reach = 'mysql', ', which mysql matches', '')), NULL),
+      IF(is_pattern, CONCAT(object_name, ' is a pattern of schema names', IF(reach = 'mysql', ', which mysql matches', '')), NULL),
       CASE
         WHEN own THEN NULL
         WHEN is_role THEN 'granted to a user of the same name, whose schema grants hold for the role too'
+        WHEN grantee_user = '' AND kind = 'proxy' THEN 'granted to the anonymous account, and so to everybody from its hosts'
         WHEN grantee_user = '' THEN 'granted to the anonymous account, whose schema grants hold for everybody from its hosts'
         ELSE 'granted to the same user from more hosts, which holds for this one too'
       END
@@ -323,160 +382,224 @@ object_right AS (
       CASE
         WHEN kind = 'schema' AND covers_mysql AND privileges <> '' AND decides_mysql THEN 'mysql'
         WHEN kind = 'schema' AND (everything OR grantable) AND decides_object THEN 'schema'
-        WHEN kind = 'table' AND privileges <> '' AND decides_object AND object_name NOT LIKE 'time|_zone%' ESCAPE '|' AND object_name NOT IN (
-          'help_category', 'help_keyword', 'help_relation', 'help_topic', 'innodb_index_stats', 'innodb_table_stats',
-          'index_stats', 'table_stats', 'column_stats'
-        ) THEN 'table'
+        WHEN kind = 'table' AND decides_mysql THEN 'table'
+        WHEN kind = 'proxy' AND object_name = '@' THEN 'proxy'
       END AS reach
     FROM governed
   ) AS reaching
   WHERE reach IS NOT NULL
 ),
+
+-- Each right, and how far it goes ----------------------------------------------------------------------------------------------------------------
+-- `full`: everything in the scope, or enough to give itself everything. `part`: a part of it. `none`: it only shows, concerns the session
+-- itself, or does nothing alone. A privilege that is not known here is a part.
 direct_right AS (
-  SELECT name, '' AS via, 'server' AS scope, privilege, grantable, in_tables, note
-  FROM global_right
-  -- These only show, concern the session itself, or do nothing alone. A privilege that is not known here counts.
-  WHERE privilege NOT IN (
-    'USAGE', 'SELECT', 'REFERENCES', 'INDEX', 'CREATE TEMPORARY TABLES', 'LOCK TABLES', 'CREATE VIEW', 'SHOW VIEW', 'CREATE ROUTINE',
-    'ALTER ROUTINE', 'EXECUTE', 'EVENT', 'TRIGGER', 'DELETE HISTORY', 'DELETE VERSIONING ROWS', 'CREATE TABLESPACE', 'PROCESS', 'SHOW DATABASES',
-    'REPLICATION CLIENT', 'BINLOG MONITOR', 'REPLICATION SLAVE', 'SLAVE MONITOR', 'REPLICA MONITOR', 'SHOW CREATE ROUTINE'
-  )
-  UNION ALL
-  SELECT name, via, scope, CONCAT(word.privilege, on_object), grantable, in_tables, note
-  FROM object_right
-  JOIN (
-    SELECT 'ALL PRIVILEGES' AS privilege
-    UNION ALL SELECT 'ALTER'
-    UNION ALL SELECT 'CREATE'
-    UNION ALL SELECT 'DELETE'
-    UNION ALL SELECT 'DROP'
-    UNION ALL SELECT 'GRANT OPTION'
-    UNION ALL SELECT 'INSERT'
-    UNION ALL SELECT 'UPDATE'
-  ) AS word ON FIND_IN_SET(word.privilege, privileges) > 0
-  -- A table that exists cannot be created.
-  WHERE IF(reach = 'table', word.privilege <> 'CREATE' AND (object_name <> 'user' OR word.privilege = 'DELETE'), TRUE)
-  UNION ALL
   SELECT
-    CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin,
-    '',
-    'server',
-    'PROXY ON @',
-    With_grant > 0,
-    TRUE,
-    'becomes any account that its login plugin names'
-  FROM mysql.proxies_priv
-  WHERE Proxied_user = '' AND Proxied_host = ''
+    held.*,
+    CASE reach
+      WHEN 'server' THEN CASE
+        WHEN privilege IN (
+          'ALTER', 'BINLOG REPLAY', 'CONNECTION ADMIN', 'CREATE USER', 'GRANT OPTION', 'INSERT', 'REPLICATION SLAVE ADMIN', 'SET USER', 'UPDATE'
+        ) THEN 'full'
+        -- Up to 10.11 it makes routines that run as root; from 11 it is a few variables.
+        WHEN privilege = 'SUPER' THEN IF(VERSION() LIKE '10.%', 'full', 'part')
+        -- It writes a trigger of root's into the data folder, where the server lets it write there.
+        WHEN privilege = 'FILE' THEN IF(LEFT(@@datadir, CHAR_LENGTH(@@secure_file_priv)) = @@secure_file_priv, 'full', 'part')
+        WHEN privilege IN (
+          'ALL PRIVILEGES', 'ALTER ROUTINE', 'BINLOG MONITOR', 'CREATE ROUTINE', 'CREATE TABLESPACE', 'CREATE TEMPORARY TABLES', 'CREATE VIEW',
+          'DELETE HISTORY', 'DELETE VERSIONING ROWS', 'EVENT', 'EXECUTE', 'LOCK TABLES', 'PROCESS', 'REFERENCES', 'REPLICA MONITOR',
+          'REPLICATION CLIENT', 'REPLICATION SLAVE', 'SELECT', 'SHOW CREATE ROUTINE', 'SHOW DATABASES', 'SHOW VIEW', 'SLAVE MONITOR', 'TRIGGER',
+          'USAGE'
+        ) THEN 'none'
+        ELSE 'part'
+      END
+      WHEN 'schema' THEN IF(privilege = 'ALL PRIVILEGES', 'full', 'part')
+      WHEN 'proxy' THEN 'full'
+      WHEN 'mysql' THEN IF(privilege IN ('ALTER', 'INSERT', 'UPDATE'), 'full', 'part')
+      -- The server's own tables: of accounts and grants and of code, and others. Those of time zones, help texts and statistics give no power,
+      -- nor do tables that somebody else made there; a table that exists cannot be created; through the view user one can only delete.
+      WHEN 'table' THEN CASE
+        WHEN privilege NOT IN ('ALTER', 'DELETE', 'DROP', 'INDEX', 'INSERT', 'UPDATE') THEN 'none'
+        WHEN table_name IN (
+          'columns_priv', 'db', 'event', 'func', 'global_priv', 'plugin', 'proc', 'proxies_priv', 'roles_mapping', 'tables_priv'
+        ) THEN IF(privilege IN ('ALTER', 'INSERT', 'UPDATE'), 'full', 'part')
+        WHEN table_name = 'user' THEN IF(privilege = 'DELETE', 'part', 'none')
+        WHEN table_name IN (
+          'general_log', 'gtid_slave_pos', 'procs_priv', 'servers', 'slow_log', 'transaction_registry'
+        ) THEN 'part'
+        ELSE 'none'
+      END
+    END AS extent
+  FROM (
+    SELECT
+      name, CAST('' AS CHAR(384)) AS via, CAST('server' AS CHAR(80)) AS scope, 'server' AS reach, '' AS table_name, privilege, '' AS on_object, shown,
+      grantable, in_tables, note
+    FROM global_right
+    UNION ALL
+    SELECT
+      name, via, scope, reach, table_name, word.privilege, on_object,
+      CONCAT(IF(everything, 'ALL PRIVILEGES', word.privilege), on_object), grantable, in_tables, note
+    FROM object_right
+    JOIN (
+      SELECT privilege FROM privilege_bit UNION ALL SELECT 'ALL PRIVILEGES' UNION ALL SELECT 'PROXY'
+    ) AS word ON FIND_IN_SET(word.privilege, privileges) > 0
+  ) AS held
 ),
 
--- Roles and proxies: from those who hold a right down to those who get it ----------------------------------------------------------------------
--- A member may activate every role granted to it, with all that is granted to that one, default or not; PUBLIC is everybody; a proxy becomes
--- the other account.
-step AS (
+-- Roles: from those who hold a right down to those who get it ------------------------------------------------------------------------------------
+-- A member may activate every role granted to it, with all that is granted to that one, default or not; PUBLIC is everybody. What a role is a
+-- member of has no host.
+role_edge AS (
   SELECT
-    CONVERT(CONCAT(Role, '@') USING utf8mb4) COLLATE utf8mb4_bin AS from_name,
-    CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin AS to_name,
-    'role' AS kind,
-    Admin_option = 'Y' AS may_grant,
-    -- Of a role (it has no host), how many it is a member of: so many ways lead through it.
-    IF(Host = '', COUNT(*) OVER (PARTITION BY User, Host), 1) AS ways
+    CONVERT(CONCAT(Role, '@') USING utf8mb4) COLLATE utf8mb4_bin AS role,
+    CONVERT(CONCAT(User, '@') USING utf8mb4) COLLATE utf8mb4_bin AS member,
+    Admin_option = 'Y' AS admin_option,
+    TRUE AS to_role
   FROM mysql.roles_mapping
-  UNION ALL
-  SELECT 'PUBLIC@', CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin, 'everybody', FALSE, 1
-  FROM mysql.global_priv
-  WHERE COALESCE(JSON_VALUE(Priv, '$.is_role'), 0) <> 1
-  UNION ALL
-  SELECT
-    CONVERT(CONCAT(Proxied_user, '@', LOWER(Proxied_host)) USING utf8mb4) COLLATE utf8mb4_bin,
-    CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin,
-    'proxy',
-    With_grant > 0,
-    1
-  FROM mysql.proxies_priv
+  WHERE Host = ''
 ),
-holder AS (
+step AS (
+  SELECT CAST(object_name AS CHAR(129)) COLLATE utf8mb4_bin AS role, name AS member, own AND grantable AS admin_option, FALSE AS to_everybody
+  FROM governed
+  WHERE kind = 'role'
+  UNION ALL
+  SELECT 'PUBLIC@', name, FALSE, TRUE
+  FROM account
+  WHERE NOT is_role
+),
+-- Which role that holds anything leads to which, and in how many steps: UNION ends circles, and keeps one row where many ways are equally long.
+reach AS (
+  SELECT CONCAT(user_name, '@') AS source, CONCAT(user_name, '@') AS name, 0 AS length, FALSE AS admin_option
+  FROM account
+  WHERE is_role
+    AND (name IN (SELECT name FROM global_access) OR name IN (SELECT name FROM governed WHERE kind IN ('schema', 'table')))
+  UNION
+  SELECT source, member, length + 1, reach.admin_option OR role_edge.admin_option
+  FROM reach
+  JOIN role_edge ON role_edge.role = reach.name
+  WHERE length < 100 AND to_role AND member <> source
+),
+-- The last step of the shortest way from one role to another; of several the first by name.
+last_step AS (
   SELECT
-    name,
-    via,
-    scope,
-    GROUP_CONCAT(DISTINCT privilege ORDER BY privilege SEPARATOR '; ') AS privileges,
+    source, member AS name, role_edge.role, MIN(length) + 1 AS length, MAX(reach.admin_option OR role_edge.admin_option) AS admin_option,
+    ROW_NUMBER() OVER (PARTITION BY source, member ORDER BY MIN(length), role_edge.role) AS place
+  FROM reach
+  JOIN role_edge ON role_edge.role = reach.name
+  WHERE to_role AND member <> source
+  GROUP BY source, member, role_edge.role
+),
+chain AS (
+  SELECT source, name, 0 AS length, FALSE AS admin_option, CAST('' AS CHAR(4000)) COLLATE utf8mb4_bin AS roles
+  FROM reach
+  WHERE length = 0
+  UNION ALL
+  SELECT
+    last_step.source, last_step.name, last_step.length, last_step.admin_option,
+    CONCAT_WS(' > ', TRIM(TRAILING '@' FROM last_step.role), NULLIF(LEFT(roles, 3600), ''))
+  FROM chain
+  JOIN last_step ON last_step.source = chain.source AND last_step.role = chain.name
+  WHERE place = 1
+),
+arrival AS (
+  SELECT
+    source, member, step.role, length + 1 AS length, chain.admin_option OR step.admin_option AS admin_option, to_everybody
+  FROM chain
+  JOIN step ON step.role = chain.name
+  WHERE member <> source
+),
+-- What everybody has: its own rights, those through roles, and as a proxy those of the other account, which it becomes.
+attained AS (
+  SELECT
+    IF(itself, name, member) AS name,
+    name AS source,
+    scope, privilege, on_object, extent, shown, in_tables, note,
+    grantable OR COALESCE(admin_option, FALSE) AS grantable,
+    IF(itself, IF(via = '', 0, 1), length) AS length,
+    IF(itself, via, role) AS role,
+    COALESCE(to_everybody, FALSE) AS to_everybody,
+    FALSE AS by_proxy
+  FROM direct_right
+  JOIN (SELECT TRUE AS itself UNION ALL SELECT FALSE) AS whose
+  LEFT JOIN arrival ON arrival.source = direct_right.name AND NOT itself AND via = ''
+  WHERE (itself OR arrival.source IS NOT NULL) AND (extent <> 'none' OR privilege = 'ALL PRIVILEGES')
+  UNION ALL
+  SELECT
+    governed.name, governed.name, scope, 'PROXY', CONCAT(' ON ', object_name), extent, CONCAT('PROXY ON ', object_name), TRUE,
+    CONCAT(
+      'becomes ', object_name, ' where its login plugin maps it so',
+      IF(grantee_user = '', '; granted to the anonymous account, and so to everybody from its hosts', '')
+    ),
+    governed.grantable, 0, '', FALSE, TRUE
+  FROM attained
+  JOIN governed ON object_name = attained.name AND kind = 'proxy'
+  WHERE NOT by_proxy AND extent <> 'none'
+),
+-- Which of them adds something to what a principal has by a shorter chain, or has everywhere.
+ranked AS (
+  SELECT
+    attained.*,
+    ROW_NUMBER() OVER (PARTITION BY name, privilege, scope, on_object ORDER BY length, source, role) AS place,
+    MIN(IF(on_object = '', length, NULL)) OVER (PARTITION BY name, privilege) AS length_everywhere
+  FROM attained
+),
+graded AS (
+  SELECT
+    name, scope, source, role,
+    MIN(length) AS length,
+    IF(MAX(extent = 'full'), 'full', 'part') AS extent,
+    IF(MAX(shown = 'ALL PRIVILEGES'), 'ALL PRIVILEGES', GROUP_CONCAT(DISTINCT shown ORDER BY shown SEPARATOR '; ')) AS privileges,
     MAX(grantable) AS grantable,
     MAX(in_tables) AS in_tables,
-    GROUP_CONCAT(DISTINCT note ORDER BY note SEPARATOR '; ') AS note
-  FROM direct_right
-  GROUP BY name, via, scope
+    MAX(to_everybody) AS to_everybody,
+    MAX(privilege = 'PROXY' AND on_object = ' ON @') AS becomes_any,
+    GROUP_CONCAT(DISTINCT note ORDER BY note SEPARATOR '; ') AS notes,
+    MAX(place = 1 AND (length = 0 OR on_object = '' OR COALESCE(length_everywhere > length, TRUE))) AS adds_right
+  FROM ranked
+  WHERE extent <> 'none'
+  GROUP BY name, scope, source, role
 ),
--- A chain that could take more than 10,000 ways, or is 100 roles long, ends in a row without a name, which becomes an "incomplete" one.
-chain AS (
+-- What adds nothing, not even that it may be granted, has no row: the role that begins its chain stands in the first row of its principal, if no
+-- other row begins with it.
+placed AS (
   SELECT
-    name,
-    via,
-    scope,
-    privileges,
-    grantable,
-    in_tables,
-    note,
-    CAST('' AS CHAR(9)) AS kind,
-    CAST(CONCAT(',', HEX(name), ',') AS CHAR(60000)) AS path,
-    CAST('' AS CHAR(30000)) COLLATE utf8mb4_bin AS granted_through,
-    CAST('' AS CHAR(400)) COLLATE utf8mb4_bin AS proxied,
-    1 AS ways,
-    0 AS length
-  FROM holder
-  UNION ALL
-  SELECT
-    IF(chain.ways * step.ways > 10000 OR chain.length = 100, NULL, step.to_name),
-    chain.via,
-    chain.scope,
-    chain.privileges,
-    IF(step.kind = 'proxy', step.may_grant, chain.grantable OR step.may_grant),
-    chain.in_tables,
-    chain.note,
-    step.kind,
-    CONCAT(chain.path, HEX(step.to_name), ','),
-    CONCAT(TRIM(TRAILING '@' FROM chain.name), IF(chain.granted_through = '', '', ' > '), chain.granted_through),
-    IF(step.kind = 'proxy', chain.name, ''),
-    chain.ways * step.ways,
-    chain.length + 1
-  FROM chain
-  JOIN step ON step.from_name = chain.name
-  WHERE chain.via = ''
-    AND chain.kind <> 'proxy'
-    AND (chain.kind <> 'everybody' OR step.kind = 'proxy')
-    AND LOCATE(CONCAT(',', HEX(step.to_name), ','), chain.path) = 0
+    judged.*,
+    IF(adds, ROW_NUMBER() OVER (PARTITION BY name ORDER BY adds DESC, scope <> 'server', length, scope, source, role), 1) AS row_of_name,
+    NOT MAX(adds) OVER (PARTITION BY name, role) AS unused
+  FROM (
+    SELECT
+      graded.*,
+      adds_right OR (
+        grantable
+          AND 1 = ROW_NUMBER() OVER (PARTITION BY name, scope, grantable ORDER BY length, source, role)
+          AND COALESCE(length <= MIN(IF(grantable AND scope = 'server', length, NULL)) OVER (PARTITION BY name), TRUE)
+      ) AS adds
+    FROM graded
+  ) AS judged
 ),
 administrator AS (
   SELECT
     name,
-    scope,
-    granted_through,
-    -- What comes by one path is one holder's, and the same each time; a proxy, which has a row of its own here, may become several.
-    IF(kind = 'proxy', GROUP_CONCAT(DISTINCT CONCAT('PROXY ON ', proxied) ORDER BY proxied SEPARATOR '; '), MAX(privileges)) AS privileges,
-    MAX(grantable) AS grantable,
+    MAX(IF(adds, scope, NULL)) AS scope,
+    MAX(IF(adds, extent, NULL)) AS extent,
+    MAX(IF(adds, privileges, NULL)) AS privileges,
+    MAX(IF(adds, source, NULL)) AS source,
+    MAX(IF(adds, role, NULL)) AS role,
+    MAX(IF(adds, grantable, FALSE)) AS grantable,
     MAX(in_tables) AS in_tables,
-    GROUP_CONCAT(DISTINCT note ORDER BY note SEPARATOR '; ') AS notes
+    MAX(IF(adds, to_everybody, FALSE)) AS to_everybody,
+    MAX(becomes_any) AS becomes_any,
+    MAX(IF(adds, notes, NULL)) AS notes,
+    CONCAT(
+      'the same, or less, through ', GROUP_CONCAT(DISTINCT IF(unused AND unused_place <= 3, TRIM(TRAILING '@' FROM role), NULL) ORDER BY role SEPARATOR ', '),
+      IF(MAX(IF(unused, unused_place, 0)) > 3, CONCAT(' and ', MAX(IF(unused, unused_place, 0)) - 3, ' more'), '')
+    ) AS unused_roles
   FROM (
-    SELECT
-      name,
-      scope,
-      CASE WHEN name IS NULL OR kind = 'proxy' THEN '' WHEN via <> '' THEN via ELSE granted_through END AS granted_through,
-      -- Names joined can look alike; what tells one chain from another is its path.
-      IF(name IS NULL OR kind = 'proxy' OR granted_through = '', via, path) AS path,
-      IF(kind = 'proxy', kind, '') AS kind,
-      privileges,
-      proxied,
-      grantable,
-      in_tables,
-      CASE kind
-        WHEN 'proxy' THEN CONCAT('becomes ', proxied, ' where its login plugin maps it so or check_proxy_users is on')
-        WHEN 'everybody' THEN CONCAT_WS('; ', 'PUBLIC is everybody', note)
-        ELSE note
-      END AS note
-    FROM chain
-  ) AS attained
-  GROUP BY name, scope, granted_through, path, kind
+    SELECT placed.*, DENSE_RANK() OVER (PARTITION BY name, unused ORDER BY role) AS unused_place
+    FROM placed
+  ) AS counted
+  GROUP BY name, row_of_name
 ),
-
 -- Ways to log in: one, or the alternatives in auth_or, of which {} stands for the one outside.
 login AS (
   SELECT
@@ -534,49 +657,82 @@ login AS (
 )
 
 SELECT
-  IF(administrator.name IS NULL, 'incomplete', 'admin') AS result,
+  'admin' AS result,
   administrator.scope,
   IF(is_role, user_name, administrator.name) AS principal,
-  CASE WHEN is_role THEN 'role' WHEN administrator.name IS NOT NULL THEN 'user' END AS principal_type,
-  administrator.granted_through,
-  IF(administrator.name IS NULL, NULL, administrator.privileges) AS privileges,
-  CASE WHEN administrator.name IS NULL THEN NULL WHEN administrator.grantable THEN 'yes' ELSE 'no' END AS can_grant,
+  administrator.extent,
   -- A role cannot log in. An account whose password has expired can, and must change it first.
-  CASE WHEN administrator.name IS NULL THEN NULL WHEN is_role OR locked OR (NOT not_shown AND NOT possible) THEN 'no' ELSE 'yes' END AS enabled,
-  IF(not_shown, '', plugins) AS authentication,
+  IF(is_role OR locked OR NOT possible OR no_connections OR from_nowhere, 'no', 'yes') AS enabled,
+  administrator.privileges,
+  IF(administrator.source = administrator.name, administrator.role, CONCAT_WS(' > ', TRIM(TRAILING '@' FROM administrator.role), NULLIF(roles, '')))
+    AS granted_through,
+  IF(administrator.grantable, 'yes', 'no') AS can_grant,
+  -- By name, host and what the server is: anybody can take a name.
+  CASE
+    WHEN administrator.name = 'mariadb.sys@localhost' THEN 'MariaDB'
+    WHEN @@basedir LIKE '/rdsdbbin/%' AND (
+      administrator.name IN ('rdsadmin@localhost', 'rdsadmin@127.0.0.1') OR user_name IN ('rdsproxyadmin', 'rdsrepladmin', 'rdstopmgr')
+    ) THEN 'Amazon RDS'
+    WHEN administrator.name IN ('debian-sys-maint@localhost', 'mysql@localhost') AND CONCAT(@@version_comment, VERSION()) REGEXP '(?i)deb|ubuntu'
+      THEN 'Debian'
+    WHEN administrator.name IN ('azure_superuser@localhost', 'azure_superuser@127.0.0.1') THEN 'Azure'
+    ELSE ''
+  END AS owner,
+  IF(is_role, 'role', 'user') AS principal_type,
+  login.plugins AS authentication,
   '' AS created_at,
-  IF(is_role OR expired, '', DATE_FORMAT(DATE_ADD('1970-01-01', INTERVAL changed_at SECOND), '%Y-%m-%dT%H:%i:%sZ')) AS password_changed_at,
-  IF(
-    administrator.name IS NULL,
-    'the roles are too entangled to follow every chain of them: some administrators may be missing, and chains of those that are listed',
-    CONCAT_WS('; ',
-      CASE
-        WHEN administrator.name = 'mariadb.sys@localhost' THEN 'MariaDB''s own account'
-        WHEN user_name IN ('rdsadmin', 'rdsrepladmin') THEN 'Amazon RDS''s own account'
-        WHEN user_name = 'debian-sys-maint' THEN 'the maintenance account of Debian''s package'
-        WHEN administrator.name = 'PUBLIC@' THEN 'what is granted to PUBLIC, everybody holds'
-        WHEN user_name = '' THEN 'anonymous: logs in under any name'
-      END,
-      IF(locked, 'locked', NULL),
-      IF(expired AND NOT locked AND NOT is_role, 'its password has expired and must be changed at the next login', NULL),
-      CASE
-        WHEN account.name IS NULL THEN 'in force, but no longer in mysql.global_priv'
-        WHEN not_shown THEN 'mysql.global_priv was not shown: whether it can log in is not known'
-        ELSE login.note
-      END,
-      administrator.notes
-    )
+  IF(is_role OR changed_at = 0, '', DATE_FORMAT(DATE_ADD('1970-01-01', INTERVAL changed_at SECOND), '%Y-%m-%dT%H:%i:%sZ')) AS password_changed_at,
+  CONCAT_WS('; ',
+    CASE
+      WHEN administrator.name = 'PUBLIC@' THEN 'what is granted to PUBLIC, everybody holds'
+      WHEN user_name = '' THEN 'anonymous: logs in under any name'
+    END,
+    IF(locked, 'locked', NULL),
+    IF(expired AND NOT locked AND NOT is_role, 'its password has expired and must be changed at the next login', NULL),
+    IF(no_connections, 'its MAX_USER_CONNECTIONS lets it open no connection', NULL),
+    IF(from_nowhere, CONCAT('no client comes from ', host_name), NULL),
+    IF(account.name IS NULL, 'in force, but no longer in mysql.global_priv', login.note),
+    IF(administrator.to_everybody, 'PUBLIC is everybody', NULL),
+    administrator.notes,
+    administrator.unused_roles,
+    IF(becomes_any, 'becomes any account that its login plugin names', NULL)
   ) AS detail
 FROM administrator
-LEFT JOIN account ON account.name = administrator.name
+LEFT JOIN (
+  SELECT
+    CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin AS name,
+    CONVERT(User USING utf8mb4) COLLATE utf8mb4_bin AS user_name,
+    CONVERT(LOWER(Host) USING utf8mb4) COLLATE utf8mb4_bin AS host_name,
+    COALESCE(JSON_VALUE(Priv, '$.is_role'), 0) = 1 AS is_role,
+    COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0) = 1 AS locked,
+    COALESCE(JSON_VALUE(Priv, '$.max_user_connections'), 0) < 0 AS no_connections,
+    CAST(JSON_VALUE(Priv, '$.password_last_changed') AS UNSIGNED) AS changed_at,
+    -- By hand, or by age: the account's own number of days or, where it has none, the server's; 0 is never.
+    COALESCE(JSON_VALUE(Priv, '$.password_last_changed'), 1) = 0 OR (
+      IF(COALESCE(JSON_VALUE(Priv, '$.password_lifetime'), -1) < 0, @@GLOBAL.default_password_lifetime, JSON_VALUE(Priv, '$.password_lifetime')) > 0
+        AND JSON_VALUE(Priv, '$.password_last_changed') + 86400 * IF(
+          COALESCE(JSON_VALUE(Priv, '$.password_lifetime'), -1) < 0, @@GLOBAL.default_password_lifetime, JSON_VALUE(Priv, '$.password_lifetime')
+        ) < UNIX_TIMESTAMP()
+    ) AS expired,
+    -- The server compares a network with the client's address under the mask; without name resolution it knows no name but localhost.
+    CASE
+      WHEN Host LIKE '%/%' THEN COALESCE(
+        INET_ATON(SUBSTRING_INDEX(Host, '/', 1)) <> INET_ATON(SUBSTRING_INDEX(Host, '/', 1)) & INET_ATON(SUBSTRING_INDEX(Host, '/', -1)), TRUE
+      )
+      WHEN @@GLOBAL.skip_name_resolve THEN LOWER(Host) REGEXP '[^0-9a-f.:%_]' AND 'localhost' NOT LIKE Host
+      ELSE FALSE
+    END AS from_nowhere
+  FROM mysql.global_priv
+) AS account ON account.name = administrator.name
 LEFT JOIN login ON login.name = administrator.name
+LEFT JOIN chain ON chain.source = administrator.source AND chain.name = administrator.role
 -- A grant whose account is gone is nobody's, unless the server still enforces it.
-WHERE account.name IS NOT NULL OR administrator.name IS NULL OR NOT administrator.in_tables
+WHERE account.name IS NOT NULL OR NOT administrator.in_tables
 
 UNION ALL
 
 SELECT
-  'admin', 'server', '@%', 'user', '', 'skip_grant_tables', 'yes', 'yes', '', '', '',
+  'admin', 'server', '@%', 'full', 'yes', 'skip_grant_tables', '', 'yes', '', 'user', '', '', '',
   'the server runs with skip_grant_tables: whoever reaches it is an administrator, without a password; the other rows are what its tables say'
 FROM DUAL
 WHERE CURRENT_USER() = '@' AND NOT EXISTS (SELECT 1 FROM mysql.global_priv WHERE User = '' AND Host = '')
@@ -584,23 +740,18 @@ WHERE CURRENT_USER() = '@' AND NOT EXISTS (SELECT 1 FROM mysql.global_priv WHERE
 UNION ALL
 
 SELECT
-  'incomplete', 'server', '', '', '', '', '', '', '', '', '',
+  'incomplete', 'server', '', '', '', '', '', '', '', '', '', '', '',
   CONCAT('mysql.global_priv lacks ', CURRENT_USER(), ', who asks: the tables are not what the server enforces; run FLUSH PRIVILEGES')
 FROM DUAL
-WHERE CURRENT_USER() <> '@'
-  AND (SELECT NOT MAX(JSON_EXISTS(Priv, '$.unknown')) AND NOT MAX(CONCAT(User, '@', Host) = CURRENT_USER()) FROM mysql.global_priv)
+WHERE CURRENT_USER() <> '@' AND NOT (SELECT MAX(CONCAT(User, '@', Host) = CURRENT_USER()) FROM mysql.global_priv)
 
 UNION ALL
 
--- Under this sql_mode, which works before SET STATEMENT does, '' means NULL everywhere above.
 SELECT
-  'incomplete', 'server', '', '', '', '', '', '', '', '', '',
-  CONCAT(
-    'sql_mode has EMPTY_STRING_IS_NULL, with which the catalog cannot be read in full: ',
-    'SET GLOBAL sql_mode = REPLACE(@@GLOBAL.sql_mode, ''EMPTY_STRING_IS_NULL'', '''')'
-  )
+  'incomplete', 'server', '', '', '', '', '', '', '', '', '', '', '',
+  'a chain of more than 100 roles was not followed to its end: some administrators may be missing'
 FROM DUAL
-WHERE '' IS NULL
+WHERE 100 = (SELECT MAX(shortest) FROM (SELECT MIN(length) AS shortest FROM reach GROUP BY source, name) AS reached)
 
 -- A server-wide sql_select_limit would cut the list without a word; a LIMIT of the statement's own is stronger.
 LIMIT 18446744073709551615

@@ -1,5 +1,6 @@
--- What server this is: one row. Valid on every product that speaks TDS, so that a wrong one can be refused in words.
--- Needs nothing but the login. `refused` is empty, or says why the other queries must not run here.
+-- What server is this? One row. `refused` is empty, or says why the other queries must not run here.
+-- Versions: every product that speaks TDS, so that a wrong one can be refused in words.
+-- Needs: nothing but the login. Cannot see: whether it is on Amazon RDS (mssql-databases.sql does).
 -- server_id: SQL Server has no identifier of its own; machine and instance name is what a DBA knows it by.
 -- https://learn.microsoft.com/sql/t-sql/functions/serverproperty-transact-sql
 SELECT

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvokeCommand, InvokeWithResponseStreamCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { paginateDescribeDBClusters, paginateDescribeDBInstances, RDSClient } from '@aws-sdk/client-rds';
 import {
   CreateMultipartUploadCommand,
   GetObjectCommand,
@@ -37,7 +38,8 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 beforeEach(() => {
-  for (const map of [aws.callers, aws.functions, aws.buckets, aws.parameters, aws.secrets, aws.logs]) map.clear();
+  for (const map of [aws.callers, aws.functions, aws.buckets, aws.parameters, aws.secrets, aws.rds, aws.logs])
+    map.clear();
   for (const list of [aws.faults, aws.calls, aws.invocations]) list.length = 0;
   aws.callers.set('AKIAHUB', caller(HUB, 'hub'));
   aws.callers.set('AKIASHOP', caller(SHOP, 'shop'));
@@ -534,4 +536,37 @@ test('Lambda: a test that is killed leaves no frozen process behind', async () =
     assert.ok(tries < 100, `${pid} is still there`);
     await sleep(50);
   }
+});
+
+test('RDS: pages of instances and clusters of the own account and region; denied and throttled as the real one words it', async () => {
+  const client = (key = 'AKIASHOP', maxAttempts = 1) => new RDSClient(settings(key, 'eu-west-1', maxAttempts));
+  const instances = Array.from({ length: 250 }, (_, n) => ({
+    ...{ DBInstanceIdentifier: `db-${n}`, Engine: 'mysql', EngineVersion: '8.4.7', DBInstanceStatus: 'available' },
+    Endpoint: { Address: `db-${n}.rds.example`, Port: 3306 },
+  }));
+  const cluster = { DBClusterIdentifier: 'c', Engine: 'aurora-mysql', CustomEndpoints: ['one.example', 'a&b.example'] };
+  aws.rds.set(`${SHOP} eu-west-1`, { instances, clusters: [cluster] });
+  const pages: number[] = [];
+  for await (const { DBInstances } of paginateDescribeDBInstances({ client: client() }, {})) {
+    pages.push(DBInstances!.length);
+    assert.equal(DBInstances![0]!.Endpoint!.Port, 3306);
+  }
+  assert.deepEqual(pages, [100, 100, 50]);
+  for await (const { DBClusters } of paginateDescribeDBClusters({ client: client() }, {}))
+    assert.deepEqual(DBClusters![0]!.CustomEndpoints, cluster.CustomEndpoints);
+  const none = await paginateDescribeDBInstances({ client: client('AKIAHUB') }, {}).next();
+  assert.deepEqual(none.value!.DBInstances ?? [], []);
+
+  const first = (key: string, maxAttempts = 1) =>
+    paginateDescribeDBInstances({ client: client(key, maxAttempts) }, {}).next();
+  aws.callers.get('AKIAHUB')!.allow = ['rds:DescribeDBClusters *'];
+  await assert.rejects(first('AKIAHUB'), fails('AccessDenied', /not authorized to perform: rds:DescribeDBInstances/));
+  await assert.rejects(first('AKIANOBODY'), fails('InvalidClientTokenId', /invalid/));
+  aws.faults.push({ on: 'DescribeDBInstances *', times: 2, error: [400, 'Throttling', 'Rate exceeded'] });
+  aws.calls.length = 0;
+  assert.equal((await first('AKIASHOP', 3)).value!.DBInstances!.length, 100);
+  assert.deepEqual(
+    aws.calls.map(({ code }) => code),
+    ['Throttling', 'Throttling', undefined],
+  );
 });

@@ -1,5 +1,5 @@
 /**
- * The AWS of the tests: Lambda, S3 and Parameter Store on one loopback port, for the real SDK clients
+ * The AWS of the tests: Lambda, S3, Parameter Store and RDS on one loopback port, for the real SDK clients
  * (`AWS_ENDPOINT_URL`). Fill its maps, run the code, read its records:
  *
  *   const aws = await startAws();
@@ -41,6 +41,9 @@ export type Bucket = {
 };
 export type Parameter = { value: string; type: 'String' | 'SecureString' };
 
+/** What RDS has, with the names of its API: `DBInstances` is made of the first, `DBClusters` of the second. */
+export type Rds = { instances: Record<string, unknown>[]; clusters: Record<string, unknown>[] };
+
 /**
  * Something that goes wrong with the calls that `on` names (`Operation resource`, with `*`): `error` in place of doing
  * it, `functionError` in place of running the function, `delayMs` before it, `cut` of the connection: 'before' it is
@@ -49,6 +52,8 @@ export type Parameter = { value: string; type: 'String' | 'SecureString' };
 export type Fault = {
   on: string;
   times?: number;
+  /** how many of these calls go well first */
+  after?: number;
   error?: [status: number, code: string, message?: string];
   functionError?: [errorType: string, errorMessage: string];
   delayMs?: number;
@@ -140,6 +145,7 @@ export async function startAws({ parametersPerSecond = 40 } = {}) {
   const functions = new Map<string, LambdaFunction>(); // by unqualified ARN
   const buckets = new Map<string, Bucket>(); // by name
   const parameters = new Map<string, Parameter>(); // by ARN
+  const rds = new Map<string, Rds>(); // by `account region`
   const secrets = new Map<string, string>(); // Secrets Manager's, by ARN without its six random characters
   const faults: Fault[] = [];
   const calls: Call[] = [];
@@ -278,11 +284,13 @@ export async function startAws({ parametersPerSecond = 40 } = {}) {
         refuse(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
       }
       const { 'content-type': type = 'binary/octet-stream', 'content-disposition': disposition } = request.headers;
+      const algorithm = request.headers['x-amz-sdk-checksum-algorithm'];
       const meta = Object.entries(request.headers).filter(([name]) => name.startsWith('x-amz-meta-'));
       const headers = {
         etag: `"${digest('md5', body).toString('hex')}"`,
         'content-type': type,
         ...(disposition && { 'content-disposition': disposition }),
+        ...(algorithm && { 'x-amz-sdk-checksum-algorithm': String(algorithm) }),
         ...Object.fromEntries(meta as [string, string][]),
         ...checksums,
       };
@@ -403,9 +411,33 @@ export async function startAws({ parametersPerSecond = 40 } = {}) {
     }
   }
 
+  // ---- RDS: the Query protocol, a form in and XML out, a hundred at a time ------------------------------------------
+
+  function describe(request: Request): Operation {
+    const { caller, region, body } = request;
+    const form = new URLSearchParams(body.toString());
+    const operation = form.get('Action') ?? '';
+    const kind = { DescribeDBInstances: 'DBInstance', DescribeDBClusters: 'DBCluster' }[operation];
+    if (!kind) refuse(400, 'InvalidAction', `Could not find operation ${operation}`);
+    const resource = `arn:aws:rds:${region}:${caller.account}:${kind === 'DBInstance' ? 'db' : 'cluster'}:*`;
+    const perform = (): Answer => {
+      authorize(request, `rds:${operation}`, resource, caller.account);
+      const found = rds.get(`${caller.account} ${region}`);
+      const all = (kind === 'DBInstance' ? found?.instances : found?.clusters) ?? [];
+      const from = Number(form.get('Marker') ?? 0);
+      const size = Number(form.get('MaxRecords') ?? 100);
+      const items = all.slice(from, from + size).map(item => element(kind, rdsFields(item)));
+      const marker = from + size < all.length ? element('Marker', from + size) : '';
+      const result = element(`${operation}Result`, [marker, element(`${kind}s`, items)]);
+      const xml = element(`${operation}Response`, [result, element('ResponseMetadata', element('RequestId', '1'))]);
+      return { status: 200, headers: { 'content-type': 'text/xml' }, body: Buffer.from(xml) };
+    };
+    return { operation, resource, perform };
+  }
+
   // ---- the port ----------------------------------------------------------------------------------------------------
 
-  const services: Record<string, (request: Request) => Operation> = { lambda, s3, ssm };
+  const services: Record<string, (request: Request) => Operation> = { lambda, s3, ssm, rds: describe };
 
   const server = createServer(async (incoming, response) => {
     const [, key = '', region = '', service = ''] =
@@ -428,7 +460,7 @@ export async function startAws({ parametersPerSecond = 40 } = {}) {
       const { operation, resource, perform } = (services[service] ?? refuse(400, 'UnknownService', service))(request);
       Object.assign(call, { operation, resource });
       fault = takeFault(`${operation} ${resource}`);
-      if (fault?.delayMs) await sleep(fault.delayMs);
+      if (fault?.delayMs) await sleep(fault.delayMs, undefined, { ref: false });
       if (fault?.cut === 'before') return void incoming.socket.destroy();
       if (fault?.error) refuse(...fault.error);
       request.fault = fault;
@@ -449,6 +481,10 @@ export async function startAws({ parametersPerSecond = 40 } = {}) {
 
   function takeFault(what: string): Fault | undefined {
     const fault = faults.find(({ on, times = 1 }) => times > 0 && matches(on, what));
+    if (fault?.after) {
+      fault.after--;
+      return undefined;
+    }
     if (fault) fault.times = (fault.times ?? 1) - 1;
     return fault;
   }
@@ -479,7 +515,7 @@ export async function startAws({ parametersPerSecond = 40 } = {}) {
 
   const { invocations, logs, settled } = runtime;
   const records = { calls, invocations, logs };
-  return { callers, functions, buckets, parameters, secrets, faults, ...records, endpoint, env, settled, stop };
+  return { callers, functions, buckets, parameters, secrets, rds, faults, ...records, endpoint, env, settled, stop };
 }
 
 /** A message of application/vnd.amazon.eventstream: lengths, their CRC, headers, payload, CRC of it all. */
@@ -530,6 +566,7 @@ const WORDS: Record<string, Record<string, [status: number, code: string]>> = {
     lambda: [403, 'UnrecognizedClientException'],
     s3: [403, 'InvalidAccessKeyId'],
     ssm: [400, 'UnrecognizedClientException'],
+    rds: [403, 'InvalidClientTokenId'],
   },
   ExpiredToken: {
     lambda: [403, 'ExpiredTokenException'],
@@ -546,6 +583,11 @@ function errorAnswer(service: string, error: Partial<Refusal> & Error, call: Cal
     const xml = element('Error', [element('Code', ownCode), element('Message', escapeXml(error.message))]);
     return { status: ownStatus, headers: { ...headers, 'content-type': 'application/xml' }, body: Buffer.from(xml) };
   }
+  if (service === 'rds') {
+    const fields = [element('Type', 'Sender'), element('Code', ownCode), element('Message', escapeXml(error.message))];
+    const xml = element('ErrorResponse', [element('Error', fields), element('RequestId', '1')]);
+    return { status: ownStatus, headers: { 'content-type': 'text/xml' }, body: Buffer.from(xml) };
+  }
   if (service === 'ssm') return json({ __type: ownCode, message: error.message }, ownStatus);
   return json({ Type: 'User', message: error.message }, ownStatus, { ...headers, 'x-amzn-errortype': ownCode });
 }
@@ -560,6 +602,19 @@ function json(value: unknown, status = 200, headers: Record<string, string> = {}
 
 function element(name: string, content: unknown): string {
   return `<${name}>${Array.isArray(content) ? content.join('') : content}</${name}>`;
+}
+
+/** A list of texts is one of members, an object is nested. */
+function rdsFields(item: Record<string, unknown>): string[] {
+  return Object.entries(item).map(([name, value]) => {
+    if (Array.isArray(value))
+      return element(
+        name,
+        value.map(each => element('member', escapeXml(each))),
+      );
+    if (typeof value === 'object') return element(name, rdsFields(value as Record<string, unknown>));
+    return element(name, escapeXml(value));
+  });
 }
 
 function escapeXml(value: unknown): string {

@@ -108,7 +108,9 @@ function read({ host, port, kind }: Task['databases'][number]): Promise<void> {
     }
 
     function result(bytes: Buffer, start: number) {
-      if (columns === -1)
+      if (columns === -1 && bytes[start] === 0)
+        ask(); // a SET has no rows
+      else if (columns === -1)
         columns = bytes[start]! + 1; // as many descriptions follow, and their end
       else if (columns > 0) columns--;
       else if (bytes[start] === 0xfe) ask();

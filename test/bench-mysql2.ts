@@ -19,7 +19,7 @@ async function read({ host, port, kind }: Task['databases'][number]) {
   });
   for (const statement of task.statements[kind]!) {
     const [answer] = await connection.query<mysql.RowDataPacket[]>(statement);
-    rows += answer.length;
+    if (Array.isArray(answer)) rows += answer.length; // a SET has none
   }
   await connection.end();
 }

@@ -1,13 +1,13 @@
 /**
- * `npm run demo`: a small company with a real MySQL and a real MariaDB on this machine, and the real command run on them.
- * The report and its manifest stay in demo/.
+ * `npm run demo`: a small company with a real MySQL and a real MariaDB on this machine, the real command run on them, and
+ * its report checked. The report and its manifest stay in demo/.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { printTable, readReport, root } from './command.ts';
+import { join } from 'node:path';
+import { commandLine, readReport, root } from './command.ts';
 import { type Server, startMariadb, startMysql } from './servers.ts';
 
 const folder = join(root, 'demo');
@@ -73,49 +73,54 @@ try {
   }));
   await writeFile(join(folder, 'inventory.json'), `${JSON.stringify({ databases }, null, 2)}\n`);
 
-  const command = ['tsx', 'cli.ts', '--local', '--inventory', 'demo/inventory.json', '--out', 'demo'];
-  console.log(`$ npx ${command.join(' ')}`);
-  const child = spawn('npx', command, {
-    cwd: root,
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      PATH: join(root, 'node_modules/.bin') + delimiter + process.env.PATH,
-      DEMO_ORDERS: JSON.stringify({ ...auditor, ca: orders.ca }),
-      DEMO_LEDGER: JSON.stringify({ ...auditor, ca: ledger.ca }),
-    },
-  });
-  const [code] = await once(child, 'exit');
-  process.exitCode = code ?? 1;
-  if (code === 0 || code === 3) await printReport();
+  process.exitCode = await type('--local', '--inventory', 'demo/inventory.json', '--out', 'demo');
+  if (process.exitCode === 0 || process.exitCode === 3) {
+    // A name holds the time of its run, so the last by name is the last made.
+    const [report] = (await readdir(folder))
+      .filter(file => file.endsWith('.csv'))
+      .sort()
+      .reverse();
+    if (!report) throw new Error('the command left no report in demo/');
+    await printReport(join(folder, report));
+    const verified = await type('--verify', `demo/${report}`);
+    process.exitCode ||= verified;
+  }
+
+  /** Runs the command with these arguments, as it is typed. */
+  async function type(...args: string[]): Promise<number> {
+    const [program, typed] = commandLine(args);
+    console.log(`$ ${[program, ...typed].join(' ')}`);
+    const child = spawn(program, typed, {
+      cwd: root,
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        DEMO_ORDERS: JSON.stringify({ ...auditor, ca: orders.ca }),
+        DEMO_LEDGER: JSON.stringify({ ...auditor, ca: ledger.ca }),
+      },
+    });
+    const [code] = await once(child, 'exit');
+    console.log();
+    return code ?? 1;
+  }
 } finally {
   await Promise.all(servers.map(server => server.stop()));
 }
-console.log(`The servers are stopped; it took ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+console.log(`The servers are stopped; all of it took ${((performance.now() - started) / 1000).toFixed(0)} s.`);
 
-/** The newest report's rows, in short. */
-async function printReport() {
-  // A name holds the time of its run, so the last by name is the last made.
-  const name = (await readdir(folder))
-    .filter(file => file.endsWith('.csv'))
-    .sort()
-    .at(-1);
-  if (!name) throw new Error('the command left no report in demo/');
-  const table = [['DATABASE', 'PRINCIPAL', 'SCOPE', 'THROUGH', 'PRIVILEGES', 'ENABLED']];
-  for (const row of await readReport(await readFile(join(folder, name)))) {
-    table.push([
-      row.database_id!,
-      row.result === 'admin' ? row.principal! : `(${row.result})`,
-      row.scope!,
-      row.granted_through!,
-      short(row.result === 'admin' ? row.privileges! : row.detail!, 32),
-      row.enabled!,
-    ]);
+/** A report's rows in lines of 100 columns: the last column is cut to what is left for it. */
+async function printReport(file: string) {
+  const shown = ['database_id', 'principal', 'scope', 'extent', 'owner', 'enabled', 'privileges'];
+  const rows = await readReport(await readFile(file));
+  const cells = rows.map(row => [
+    ...shown.slice(0, -1).map(column => (column === 'principal' && !row.principal ? `(${row.result})` : row[column]!)),
+    row.privileges || row.detail!,
+  ]);
+  const table = [shown.map(column => column.replace(/_id$/, '').toUpperCase()), ...cells];
+  const widths = shown.slice(0, -1).map((_, column) => Math.max(...table.map(line => line[column]!.length)));
+  for (const line of table) {
+    const text = line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
+    console.log(text.length > 100 ? `${text.slice(0, 99)}…` : text);
   }
-  printTable(table);
-  console.log(`\n${table.length - 1} rows, in short; whole ones, and the manifest beside them, in demo/${name}`);
-}
-
-function short(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  console.log(`\n${rows.length} rows, in short; whole ones, and the manifest beside them, in demo/\n`);
 }

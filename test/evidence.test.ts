@@ -7,10 +7,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { checkReport, help, options, records } from '../cli.ts';
+import { checkReport, help, options, readCsv } from '../cli.ts';
 import { columns, csvLine, localSurroundings, type Manifest, type Request, run } from '../orchestrator.ts';
 import { type Database, type DatabaseResult, failed, type Row, rowColumns } from '../worker.ts';
-import { root, runCli } from './command.ts';
+import { runCli } from './command.ts';
 import { type Server, startMariadb, startMysql } from './servers.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'evidence-'));
@@ -33,7 +33,6 @@ const query = { file: 'administrators.sql', sha256: sha256(sql), text: sql };
 
 async function makeReport(entries: Entry[], results: Results, request: Partial<Request> = {}): Promise<string> {
   const out = fs.mkdtempSync(path.join(folder, 'report-'));
-  const inventory = path.join(out, 'inventory.json');
   const databases = entries.map(entry => ({
     account: '111122223333',
     region: 'us-east-1',
@@ -42,10 +41,10 @@ async function makeReport(entries: Entry[], results: Results, request: Partial<R
     credentials: 'env:NONE',
     ...entry,
   }));
-  fs.writeFileSync(inventory, JSON.stringify({ databases }));
-  const surroundings = localSurroundings(inventory, out, async (chosen, done) => {
+  const bytes = Buffer.from(JSON.stringify({ databases }));
+  const surroundings = localSurroundings({ source: 'inventory.json', bytes }, out, async (chosen, done) => {
     for (const database of chosen) {
-      const result = { ...failed(database, ''), queries: [query.sha256], ...results[database.id] };
+      const result = { ...failed(database, ''), login: 'auditor', queries: [query.sha256], ...results[database.id] };
       done(result, { version: '1.0.0', queries: [query], attempts: 1 });
     }
   });
@@ -60,6 +59,7 @@ const admin = (principal: string, row: Partial<Row> = {}): Row => ({
   scope: 'server',
   principal,
   principal_type: 'user',
+  extent: 'full',
   privileges: 'SUPER',
   can_grant: 'no',
   enabled: 'yes',
@@ -86,7 +86,10 @@ const original = await makeReport(entries, {
     admin('dba@%', { scope: 'database:x' }),
   ),
   quiet: found(),
-  half: { result: 'incomplete', rows: [admin('sa'), unseen('GRANT SELECT ON mysql.user TO auditor')] },
+  half: {
+    ...{ result: 'incomplete', detail: 'GRANT SELECT ON mysql.user TO auditor' },
+    rows: [admin('sa'), unseen('GRANT SELECT ON mysql.user TO auditor')],
+  },
 });
 
 test('the records of a CSV file: what csvLine writes is read back, and nothing else is taken for it', () => {
@@ -98,48 +101,90 @@ test('the records of a CSV file: what csvLine writes is read back, and nothing e
   };
   const field = () => Array.from({ length: random(5) }, () => parts[random(parts.length)]).join('');
   const rows = Array.from({ length: 3000 }, () => Array.from({ length: 1 + random(6) }, field));
-  const file = `\uFEFF${rows.map(csvLine).join('')}`;
-  const read = [...records(Buffer.from(file))];
   assert.deepEqual(
-    read.map(({ fields }) => fields),
+    readCsv(rows.map(csvLine).join('')),
     rows.map(row => row.map(field => (/^[=+\-@\t\r\n]/.test(field) ? `'${field}` : field))),
   );
-  assert.equal(`\uFEFF${read.map(({ text }) => text).join('')}`, file);
-
-  const fieldsOf = (text: string) => [...records(Buffer.from(text))].map(({ fields }) => fields);
-  assert.deepEqual(fieldsOf('a,\nc,"d\n""e"\n'), [
+  assert.deepEqual(readCsv('a,\nc,"d\n""e"\n'), [
     ['a', ''],
     ['c', 'd\n"e'],
   ]);
-  assert.deepEqual(fieldsOf(''), []);
-  assert.deepEqual(fieldsOf('last'), [['last']]);
+  assert.deepEqual(readCsv(''), []);
+  assert.deepEqual(readCsv('last'), [['last']]);
+  assert.deepEqual(readCsv('last,'), [['last', '']]);
   for (const text of ['a"b,c\r\n"d"\r\n', 'a\rb\r\n', '"a"b\r\n', '"a', '"a""\r\n', ' "a,b"\r\n'])
-    assert.equal(fieldsOf(text)[0], undefined, JSON.stringify(text));
-  const lines = [...records(Buffer.from('a\n"b\nc"\nd\n'))].map(({ line }) => line);
-  assert.deepEqual(lines, [1, 2, 4]);
+    assert.throws(() => readCsv(text), /^Error: record 1 is not CSV/, JSON.stringify(text));
 });
 
 // ── --verify ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('--verify: a report as it was written', async () => {
+test('--verify: a report as it was written has a page that serves as the cover sheet of the evidence', async () => {
   const { code, stdout, stderr } = await runCli(['--verify', original]);
   assert.deepEqual([code, stderr], [0, '']);
-  const { report, report_id } = readManifest(original);
-  for (const says of [
-    /^As written: /,
-    new RegExp(`^ +report +${report_id}, generated `, 'm'),
-    new RegExp(`^ +file +${report.bytes} bytes, SHA-256 ${report.sha256}$`, 'm'),
-    /^ +databases +5 asked for, each present: 3 covered, 1 incomplete, 1 failed$/m,
-    /^ +not in full +down \(failed\), half \(incomplete\)$/m,
-    /^ +tls not checked +orders \(trust\)$/m,
-    /^ +administrators +12 \(/m,
-    new RegExp(`^ +manifest +SHA-256 ${sha256(fs.readFileSync(manifestOf(original)))}$`, 'm'),
-  ])
-    assert.match(stdout, says);
-  const renamed = path.join(folder, 'third-quarter.csv');
-  fs.copyFileSync(original, renamed);
-  fs.copyFileSync(manifestOf(original), manifestOf(renamed));
-  assert.match((await runCli(['--verify', renamed])).stdout, /^As written: .*^Note: the file was renamed/ms);
+  const { report, report_id, generated_at, finished_at, inventory } = readManifest(original);
+  const manifestSha256 = sha256(fs.readFileSync(manifestOf(original)));
+  const line = (name: string, fact: string) => `${name.padEnd(15)} ${fact}`;
+  assert.equal(
+    stdout,
+    `The two files agree: ${original} and the manifest beside it
+
+${line('Report', `${report_id}, for the control ${readManifest(original).control}`)}
+${line('Made', `from ${generated_at} to ${finished_at}, by version 1.0.0 of this tool`)}
+${line('Requested by', 'tester (as claimed)')}
+${line('Written as', `${report.location}, ${report.bytes} bytes`)}
+${line('SHA-256', report.sha256)}
+${line('Its manifest', `${manifestSha256} (SHA-256; compare it with what the run printed)`)}
+${line('Inventory', 'inventory.json')}
+${line('Its SHA-256', inventory.sha256)}
+${line('Asked for', 'the whole inventory')}
+${line('Population', "0 of 2 accounts and regions compared with AWS's own list")}
+${line('Databases', '3 of 5 covered, 1 incomplete, 1 failed, 0 unlisted, 0 excluded')}
+${line('Administrators', '12, 12 of them full (16 rows)')}
+${line('Queries', '1, each with its text in the manifest')}
+
+By account:
+  111122223333 (=shop "prod", EU): 3 of 4 covered, 0 incomplete, 1 failed, 0 unlisted, 0 excluded; administrators: 11, 11 of them full (14 rows)
+  444455556666: 0 of 1 covered, 1 incomplete, 0 failed, 0 unlisted, 0 excluded; administrators: 1, 1 of them full (2 rows)
+
+Failed:
+  1 database of 111122223333, us-east-1: connection refused: nothing listens at that host and port: down
+
+Incomplete:
+  1 database of 444455556666, us-east-1: GRANT SELECT ON mysql.user TO auditor: half
+
+Not compared with AWS's own list:
+  ${readManifest(original).population[0]!.detail}: 111122223333 us-east-1, 444455556666 us-east-1
+
+Read without checking which server it was:
+  tls trust: orders
+
+Databases outside RDS, and accounts that the inventory does not name, are for the inventory to name.
+That nobody replaced both files is shown by the SHA-256 of the manifest, which the run printed and the
+function's log keeps, and by the versions and the Object Lock of the bucket.
+`,
+  );
+});
+
+test('--verify takes the SHA-256 that the run printed, and with it notices each change of the manifest', async () => {
+  const printed = sha256(fs.readFileSync(manifestOf(original)));
+  const { code, stdout } = await runCli(['--verify', original, '--manifest-sha256', printed.toUpperCase()]);
+  assert.equal(code, 0);
+  assert.match(stdout, new RegExp(`^Its manifest +${printed} \\(SHA-256; as the run printed it\\)$`, 'm'));
+  const changes: ((it: Manifest) => unknown)[] = [
+    it => Object.assign(it, { requested_by: 'somebody else' }),
+    it => Object.assign(it.databases[2]!, { tls: 'verify' }),
+    it => Object.assign(it, { population: [] }),
+  ];
+  for (const change of changes) {
+    const copy = altered(same, change);
+    assert.deepEqual((await checkReport(copy)).faults, []); // the two files agree
+    const { code, stdout } = await runCli(['--verify', copy, '--manifest-sha256', printed]);
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      new RegExp(`^NOT as written: .*\n {2}the SHA-256 of the manifest is [0-9a-f]{64}, the run printed ${printed}\n$`),
+    );
+  }
 });
 
 /** A copy of the original, altered; with `seal`, the manifest's size and SHA-256 are made to fit again. */
@@ -166,201 +211,90 @@ async function mustFind(report: string, expected: string) {
 }
 
 const same = (text: string) => text;
-const lines = (edit: (lines: string[]) => void) => (text: string) => {
-  const all = [...records(Buffer.from(text))].map(record => record.text);
-  edit(all);
-  return `\uFEFF${all.join('')}`;
-};
-/** In place of the line that matches: what each of `become` makes of it. */
-const line = (pattern: RegExp, ...become: ((line: string) => string)[]) =>
-  lines(all => {
+/** In place of the record that matches: what each of `become` makes of it. */
+const record = (pattern: RegExp, ...become: ((line: string) => string)[]) => {
+  return (text: string) => {
+    const all = text.split(/(?<=\r\n)(?!d@%)/); // one name has a line end in it
     const i = all.findIndex(line => pattern.test(line));
     all.splice(i, 1, ...become.map(edit => edit(all[i]!)));
-  });
+    return all.join('');
+  };
+};
 const notUtf8 = (text: string) => {
   const bytes = Buffer.from(text);
   bytes[bytes.indexOf('SUPER')]! ^= 0x80;
   return bytes;
 };
 
+const hash = 'the SHA-256 is *, the manifest says *';
+const size = 'the size is * bytes, the manifest says *';
 const tampered: [what: string, csv: (text: string) => string | Buffer, faults: string][] = [
-  ['a flipped byte', text => text.replace('SUPER', 'SUPES'), 'the SHA-256 is *, the manifest says *'],
-  [
-    'a flipped byte that leaves no text',
-    notUtf8,
-    `the SHA-256 is *, the manifest says *
-     the file is not UTF-8: another program saved it`,
-  ],
-  [
-    'a lost line',
-    line(/root_role/),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     orders has 2 rows, the manifest says 3
-     the report has 15 rows, the manifest says 16`,
-  ],
-  [
-    'the only line of a database lost',
-    line(/,quiet,/),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     quiet was asked for and is not in the report
-     the report has 15 rows, the manifest says 16`,
-  ],
-  [
-    'the last line cut',
-    text => text.slice(0, -9),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     line 18: has no end: the file was cut, or another program saved it
-     line 18: has 22 fields, not 23
-     half has 1 rows, the manifest says 2
-     half has 0 administrators, the manifest says 1`,
-  ],
+  ['a flipped byte', text => text.replace('SUPER', 'SUPES'), hash],
+  ['a flipped byte that leaves no text', notUtf8, hash],
+  ['a lost line', record(/root_role/), `${hash}\n${size}\norders has 2 rows, the manifest says 3`],
+  ['the only line of a database lost', record(/,quiet,/), `${hash}\n${size}\nquiet has 0 rows, the manifest says 1`],
+  ['the last line cut', text => text.slice(0, -9), `${hash}\n${size}\na row is of another run than the manifest`],
   [
     'a line added in a spreadsheet',
-    line(/,quiet,/, same, text => text.replace(',none,,,', ',admin,server,mallory@%,')),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     line 17: the result "admin" does not go with quiet, which is "none"
+    record(/,quiet,/, same, text => text.replace(',none,,,', ',admin,server,mallory@%,')),
+    `${hash}
+     ${size}
      quiet has 2 rows, the manifest says 1
-     quiet is "none" and has 2 rows: it must have one
-     quiet has 1 administrators, the manifest says 0
-     the report has 17 rows, the manifest says 16`,
+     quiet is "none" in the manifest and has a row that is "admin"
+     quiet has 1 administrators, the manifest says 0`,
   ],
   [
     'an administrator added where there are others',
-    line(/root_role/, same, text => text.replace('dba@%', 'mallory@%')),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
+    record(/root_role/, same, text => text.replace('dba@%', 'mallory@%')),
+    `${hash}
+     ${size}
      orders has 4 rows, the manifest says 3
      orders has 3 administrators, the manifest says 2
-     the report has 17 rows, the manifest says 16`,
+     orders has 3 full, the manifest says 2`,
   ],
   [
-    'line feeds alone, as some programs save',
-    text => text.replaceAll('\r\n', '\n'),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     lines 1-7, 9-18: ends in a line feed alone: another program saved the file`,
+    'less power',
+    record(/root_role|database:x/, text => text.replace(',full,', ',part,')),
+    `${hash}\norders has 1 full, the manifest says 2`,
   ],
-  [
-    'no byte order mark, as some programs save',
-    text => text.slice(1),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     the byte order mark at the start is lost: another program saved the file`,
-  ],
+  ['line feeds alone, as some programs save', text => text.replaceAll('\r\n', '\n'), `${hash}\n${size}`],
+  ['no byte order mark, as some programs save', text => text.slice(1), `${hash}\n${size}`],
   [
     'semicolons, as Excel saves in much of Europe',
     text => text.replaceAll(',', ';').replaceAll('"', ''),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     lines 1-18: has 1 fields, not 23
-     line 1: column 1 is "report_id;generated_at;*", not report_id
-     crm was asked for and is not in the report
-     down was asked for and is not in the report
-     orders was asked for and is not in the report
-     quiet was asked for and is not in the report
-     half was asked for and is not in the report
-     the report has 17 rows, the manifest says 16`,
+    `the columns are not those of a report: account_id,*\n${hash}\n${size}`,
   ],
-  [
-    'quoted by another program',
-    line(/,quiet,/, text => text.replace(',quiet,', ',"quiet",')),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     line 16: is not quoted as this tool quotes: another program wrote it`,
-  ],
-  [
-    'a formula let loose',
-    line(/'=1\+1@%/, text => text.replace("'=1+1@%", '=1+1@%')),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     line *: is not quoted as this tool quotes: another program wrote it`,
-  ],
-  [
-    'a quote added',
-    line(/,quiet,/, text => text.replace(',quiet,', ',"quiet,')),
-    `the SHA-256 is *, the manifest says *
-     the size is * bytes, the manifest says *
-     line 16: is no record of RFC 4180: a quote or a return is out of place
-     quiet was asked for and is not in the report
-     half was asked for and is not in the report
-     the report has 14 rows, the manifest says 16`,
-  ],
-  [
-    'a column renamed',
-    text => text.replace('enabled', 'Enabled'),
-    `the SHA-256 is *, the manifest says *
-     line 1: column 18 is "Enabled", not enabled`,
-  ],
-  [
-    'emptied',
-    () => '',
-    `the SHA-256 is *, the manifest says *
-     the size is 0 bytes, the manifest says *
-     the byte order mark at the start is lost: another program saved the file
-     crm was asked for and is not in the report
-     down was asked for and is not in the report
-     orders was asked for and is not in the report
-     quiet was asked for and is not in the report
-     half was asked for and is not in the report
-     the report has 0 rows, the manifest says 16`,
-  ],
+  ['quoted by another program', record(/,quiet,/, text => text.replace(',quiet,', ',"quiet",')), `${hash}\n${size}`],
+  ['a formula let loose', record(/'=1\+1@%/, text => text.replace("'=1+1@%", '=1+1@%')), `${hash}\n${size}`],
 ];
 for (const [what, csv, faults] of tampered)
   test(`--verify notices in the CSV: ${what}`, () => mustFind(altered(csv), faults));
 
 const sealed: typeof tampered = [
   [
-    'another order',
-    lines(all => all.splice(-2, 2, all.at(-1)!, all.at(-2)!)),
-    'line 18: is out of order: rows are sorted by account, region, database, scope, principal and chain',
-  ],
-  ['the report of a row', line(/,quiet,/, text => text.replace(/^[^,]*/, 'x')), 'line 16: report_id is "x", not *-*'],
-  ['the time of a row', line(/,quiet,/, text => text.replace(/,\d{4}/, ',1999')), 'line 16: generated_at is "1999-*'],
-  [
     'a host',
-    line(/,quiet,/, text => text.replace('quiet.', 'loud.')),
-    'line 16: host of quiet is "loud.example.com", not quiet.example.com',
+    record(/,quiet,/, text => text.replace('quiet.', 'loud.')),
+    'quiet has 0 rows, the manifest says 1\nquiet is no database of the manifest',
   ],
   [
     'an account',
-    line(/,quiet,/, text => text.replace('111122223333', '111122223339')),
-    'line 16: account_id of quiet is "111122223339", not 111122223333',
-  ],
-  [
-    'an account name that needs quotes and a guard',
-    line(/,crm,/, text => text.replace('EU', 'US')),
-    `line 2: account_name of crm is "'=shop \\"prod\\", US", not "'=shop ""prod"", EU"`,
-  ],
-  [
-    'why it failed',
-    line(/,down,/, text => text.replace('refused', 'lost')),
-    'line 12: detail of down is "connection lost: *", not connection refused: *',
-  ],
-  [
-    'when it was read',
-    line(/root_role/, text => text.replace(/Z,\r\n$/, 'X,\r\n')),
-    'line 15: collected_at of orders is "*X", not *Z',
-  ],
-  [
-    'a name where there is nobody',
-    line(/,quiet,/, text => text.replace('none,,,', 'none,,me,')),
-    'line 16: a row that is "none" names nobody, and this one has principal',
+    record(/,quiet,/, text => text.replace('111122223333', '111122223339')),
+    'quiet has 0 rows, the manifest says 1\nquiet is no database of the manifest',
   ],
   [
     'a database that nobody asked for',
-    line(/,quiet,/, text => text.replaceAll('quiet', 'quieter')),
-    `line 16: "quieter" was not asked for
-     quiet was asked for and is not in the report`,
+    record(/,quiet,/, text => text.replaceAll('quiet', 'quieter')),
+    'quiet has 0 rows, the manifest says 1\nquieter is no database of the manifest',
   ],
   [
-    'what could not be read',
-    line(/,incomplete,/, text => text.replace(',incomplete,', ',admin,')),
-    `half is "incomplete", and no row says what could not be read
-     half has 2 administrators, the manifest says 1`,
+    'a failure turned into nobody',
+    record(/,down,/, text => text.replace(',failed,', ',none,')),
+    'down is "failed" in the manifest and has a row that is "none"',
+  ],
+  [
+    'a name where there is nobody',
+    record(/,quiet,/, text => text.replace(',none,', ',admin,')),
+    'quiet is "none" in the manifest and has a row that is "admin"\nquiet has 1 administrators, the manifest says 0',
   ],
 ];
 for (const [what, csv, faults] of sealed)
@@ -368,72 +302,67 @@ for (const [what, csv, faults] of sealed)
     mustFind(altered(csv, undefined, true), faults));
 
 const forged: [what: string, manifest: (manifest: Manifest) => unknown, faults: string][] = [
-  ['a total', it => it.totals.failed--, 'the manifest: totals.failed is 0, its databases add up to 1'],
+  ['a total', it => it.totals.failed--, 'totals.failed is 0, the databases add up to 1'],
   [
     'the rows',
-    it => it.totals.rows++,
-    `the manifest: totals.rows is 17, its databases add up to 16
-     the report has 16 rows, the manifest says 17`,
+    it => it.databases[3]!.rows++,
+    'totals.rows is 16, the databases add up to 17\nquiet has 1 row, the manifest says 2',
   ],
   [
     'the administrators',
     it => it.databases[2]!.administrators--,
-    `the manifest: totals.administrators is 12, its databases add up to 11
-     orders has 2 administrators, the manifest says 1`,
+    'totals.administrators is 12, the databases add up to 11\norders has 2 administrators, the manifest says 1',
+  ],
+  [
+    'how many are full',
+    it => it.databases[2]!.full--,
+    'totals.full is 12, the databases add up to 11\norders has 2 full, the manifest says 1',
   ],
   [
     'the text of a query',
     it => Object.assign(it.queries[0]!, { text: 'SELECT 2\n' }),
-    'the manifest: the text of the query "administrators.sql" has not the SHA-256 *',
+    'the text of the query administrators.sql has not the SHA-256 *',
   ],
-  ['a query twice', it => it.queries.push(it.queries[0]!), 'the manifest: the query * is listed twice'],
   [
     'a query gone',
     it => it.queries.pop(),
-    entries.map(({ id }) => `the manifest: the text of the query * of ${id} is missing`).join('\n'),
+    entries.map(({ id }) => `the text of a query that ran on ${id} is missing`).join('\n'),
   ],
   [
-    'a query that did not run',
-    it => it.queries.push({ file: 'x', text: 'x', sha256: sha256('x') }),
-    `the manifest: the query ${sha256('x')} ran on none of the databases`,
-  ],
-  ['what was left out', it => it.excluded.push('x'), 'the manifest: databases are excluded, and there is no filter'],
-  [
-    'the accounts of the filter',
+    'the text of the inventory',
     it => {
-      it.filter.accounts = ['111122223333'];
-      it.excluded = ['half'];
+      it.inventory.text = it.inventory.text.replace('verify', 'off').replace('crm.example', 'crn.example');
     },
-    `the manifest: half stands twice among the databases that were asked for and those that were excluded
-     the manifest: half is in no account of the filter`,
+    'the text of the inventory has not its SHA-256\nthe databases and those left out are not what the filter makes of the inventory',
   ],
   [
-    'the databases of the filter',
+    'what was left out',
+    it => it.left_out.push('x'),
+    'the databases and those left out are not what the filter makes of the inventory',
+  ],
+  [
+    'the time of the run',
+    it => Object.assign(it, { generated_at: '2026-12-31T00:00:00Z' }),
+    'a row is of another run than the manifest',
+  ],
+  [
+    'the queries of a database',
+    it => Object.assign(it.databases[3]!, { queries: [] }),
+    'quiet was read, and the manifest names no query',
+  ],
+  ['servers in the population', it => it.population[0]!.unlisted++, 'the population does not add up to 0 unlisted'],
+  [
+    'a database gone, with its row and its totals',
     it => {
-      it.filter.databases = ['crm', 'down', 'orders', 'half', 'x'];
+      it.databases.splice(1, 1);
+      Object.assign(it.totals, { databases: 4, failed: 0, rows: 15 });
     },
-    `the manifest: quiet is no database of the filter
-     the manifest: x of the filter is neither asked for nor excluded`,
-  ],
-  ['another order', it => it.databases.push(it.databases.shift()!), 'the manifest: crm is out of order'],
-  [
-    'a database twice',
-    it => {
-      it.databases.splice(1, 0, it.databases[1]!);
-      Object.assign(it.totals, { databases: 6, failed: 2, rows: 17 });
-    },
-    `the manifest: down stands twice among the databases that were asked for and those that were excluded
-     the report has 16 rows, the manifest says 17`,
+    'the databases and those left out are not what the filter makes of the inventory\ndown is no database of the manifest',
   ],
   [
-    'the time of its end',
-    it => Object.assign(it, { finished_at: '1999-01-01T00:00:00Z' }),
-    'the manifest: finished_at is before generated_at',
-  ],
-  [
-    'where it was written',
-    it => Object.assign(it.report, { location: 's3://bucket/x.csv' }),
-    'the manifest: report.location does not end in db-admins_*.csv, as its own ids demand',
+    'no list of databases',
+    it => Object.assign(it, { databases: undefined }),
+    'the manifest is not as this tool writes one: *',
   ],
 ];
 for (const [what, manifest, faults] of forged)
@@ -446,34 +375,26 @@ test('--verify notices: the manifest of another report, or none that it can read
   const { code, stdout } = await runCli(['--verify', copy]);
   assert.equal(code, 1);
   for (const says of [
-    /^NOT as written: /,
-    /^ {2}the file's name is that of another report: the manifest's is db-admins_/m,
-    /^ {2}lines 2-\d.*: "crm" was not asked for$/m,
-    /^ {2}other was asked for and is not in the report$/m,
+    /^NOT as written: .*\n {2}the SHA-256 is .*\n {2}the size is .*\n/,
+    /^ {2}other has 0 rows, the manifest says 1$/m,
+    /^ {2}crm is no database of the manifest$/m,
   ])
     assert.match(stdout, says);
-  await mustFind(
-    altered(same, it => Object.assign(it, { report_id: randomUUID(), generated_at: '2026-01-01T00:00:00Z' })),
-    `the file's name is that of another report: the manifest's is db-admins_20260101T000000Z_*.csv
-     the manifest: report.location does not end in *.csv, as its own ids demand
-     lines 2-7, 9-18: report_id is *, not *
-     lines 2-7, 9-18: generated_at is *, not 2026-01-01T00:00:00Z`,
-  );
   const unreadable = {
-    '{"manifest_version": 1,': '*.manifest.json is not JSON at line 1, column 24: it ends too early',
-    '{"manifest_version": 2}': '*: manifest_version is 2; this version of the tool reads manifests of version 1',
-    '{}': '*: manifest_version is missing; this version of the tool reads manifests of version 1',
-    null: '*: manifest_version is missing; *',
-    '{"manifest_version": 1, "manifest_version": 1}': '*: the field "manifest_version" stands twice in one object',
+    '{"manifest_version": 1,': '*JSON*',
+    '{"manifest_version": 2}': 'the manifest is not of version 1, which this tool reads',
+    '{}': 'the manifest is not of version 1, which this tool reads',
+    null: 'the manifest is not as this tool writes one: *',
+    '{"manifest_version": 1, "manifest_version": 1}': '*"manifest_version"*twice*',
   };
   for (const [manifest, fault] of Object.entries(unreadable)) {
     fs.writeFileSync(manifestOf(copy), manifest);
     await mustFind(copy, fault);
   }
   fs.rmSync(manifestOf(copy));
-  await mustFind(copy, '*.manifest.json cannot be read: there is no such file');
+  await mustFind(copy, '*.manifest.json cannot be read: there is no such file or folder');
   await mustFind(path.join(folder, 'no.csv'), '*no.csv cannot be read: *\n*no.manifest.json cannot be read: *');
-  await mustFind(manifestOf(original), '*.manifest.json is no report: the name of a report ends in .csv');
+  await mustFind(folder, `${folder} cannot be read: it is a folder\n${folder}.manifest.json cannot be read: *`);
 });
 
 test('--verify: as written, whatever a worker answered; and what it read in part is not covered', async () => {
@@ -487,7 +408,7 @@ test('--verify: as written, whatever a worker answered; and what it read in part
       { ...found(), engine: null, engine_version: 8, server_name: {}, collected_at: null, duration_ms: -1.5 },
       1,
     ],
-    'a query without its text': [{ ...found(admin('x')), queries: [sha256('another'), 5] }, 1],
+    'no query that is known': [{ ...found(admin('x')), queries: [sha256('another'), 5] }, 0],
     'a detail with a half at its cut': [{ result: 'failed', detail: `${'x'.repeat(999)}😀` }, 0],
   };
   for (const [what, [answer, covered]] of Object.entries(answers)) {
@@ -515,46 +436,6 @@ test('the schema of the manifest describes every field, and every manifest keeps
   };
   walk(schema, 'manifest');
   assert.ok(isManifest(readManifest(original)), JSON.stringify(isManifest.errors));
-});
-
-test('what the schema of the manifest refuses, --verify refuses: each field gone, of another type, or new', async () => {
-  const whole = readManifest(original);
-  whole.excluded = ['x'];
-  whole.filter = { accounts: ['111122223333'], databases: ['crm'] };
-  type Node = Record<string, unknown>;
-  type Change = (holder: Node, name: string) => void;
-  const changes: Record<string, Change> = {
-    gone: (holder, name) => delete holder[name],
-    'of another type': (holder, name) => {
-      holder[name] = typeof holder[name] === 'number' ? '1' : 1.5;
-    },
-    new: (holder, name) => {
-      holder[`${name}_`] = '';
-    },
-  };
-  const places: string[][] = [];
-  const visit = (node: unknown, place: string[]) => {
-    if (typeof node !== 'object' || node === null) return;
-    for (const [name, inner] of Object.entries(Array.isArray(node) ? node.slice(0, 1) : node)) {
-      if (!Array.isArray(node)) places.push([...place, name]);
-      visit(inner, [...place, name]);
-    }
-  };
-  visit(whole, []);
-  assert.ok(places.length > 50, `${places.length} fields`);
-  for (const place of places.filter(([name]) => name !== 'manifest_version')) {
-    for (const [how, change] of Object.entries(changes)) {
-      const manifest = structuredClone(whole);
-      const holder = place.slice(0, -1).reduce<Node>((node, step) => node[step] as Node, manifest);
-      change(holder, place.at(-1)!);
-      assert.equal(isManifest(manifest), false, `the schema takes ${place.join('.')} ${how}`);
-      const copy = altered(same);
-      fs.writeFileSync(manifestOf(copy), JSON.stringify(manifest));
-      const { faults } = await checkReport(copy);
-      const dotted = place.join('.').replaceAll('.0.', '[0].');
-      assert.ok(faults.length === 1 && faults[0]!.includes(dotted), `${dotted} ${how}: ${faults.join('\n')}`);
-    }
-  }
 });
 
 // ── --compare ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -597,8 +478,8 @@ test('--compare: who became, ceased to be or changed as an administrator', async
     admin('same@%', { detail: 'the same' }),
   );
   const now = found(
-    admin('bob@%', { privileges: 'FILE; SUPER', can_grant: 'yes' }),
-    admin('carol@%', { enabled: 'no', detail: 'locked' }),
+    admin('bob@%', { privileges: 'FILE; SUPER', can_grant: 'yes', owner: 'Debian' }),
+    admin('carol@%', { enabled: 'no', detail: 'locked', extent: 'part' }),
     admin('dave@%'),
     admin('erin@%', { can_grant: 'yes', enabled: 'no', granted_through: 'ops' }),
     admin('same@%', { detail: 'the same' }),
@@ -615,8 +496,8 @@ test('--compare: who became, ceased to be or changed as an administrator', async
   assert.deepEqual(who(json.became), ['database:x,same@%', 'server,erin@%']);
   assert.deepEqual(who(json.ceased), ['server,alice@%']);
   assert.deepEqual(who(json.changed), [
-    'server,bob@%,privileges,can_grant',
-    'server,carol@%,enabled,detail',
+    'server,bob@%,privileges,can_grant,owner',
+    'server,carol@%,extent,enabled,detail',
     'server,dave@%,granted_through',
   ]);
   const [bob] = json.changed;
@@ -627,22 +508,26 @@ test('--compare: who became, ceased to be or changed as an administrator', async
     `Administrators: 2 became, 1 ceased, 3 changed, 1 unchanged
 Databases: 2 compared, 0 new, 0 gone, 0 not comparable
 
-111122223333 shop, crm
-  became   same@%, database:x
-           ALL
-  became   erin@%, server
-           through ops: SUPER, may grant it, cannot log in
-  ceased   alice@%, server
-           SUPER
-  changed  bob@%, server
-           privileges gained FILE lost CREATE USER
-           can_grant no → yes
-  changed  carol@%, server
-           enabled yes → no
-           detail "" → locked
-  changed  dave@%, server
-           lost: through ops > root_role: SUPER
-           gained: SUPER
+Became an administrator:
+  111122223333 (shop), crm: same@%, database:x
+    new  ALL (full)
+  111122223333 (shop), crm: erin@%, server
+    new  through ops: SUPER (full), may grant it, cannot log in
+
+Ceased to be one:
+  111122223333 (shop), crm: alice@%, server
+    old  SUPER (full)
+
+Changed:
+  111122223333 (shop), crm: bob@%, server
+    old  lost CREATE USER, can_grant no, owner ""
+    new  gained FILE, can_grant yes, owner Debian
+  111122223333 (shop), crm: carol@%, server
+    old  extent full, enabled yes, detail ""
+    new  extent part, enabled no, detail locked
+  111122223333 (shop), crm: dave@%, server
+    old  granted_through ops > root_role
+    new  granted_through ""
 `,
   );
 });
@@ -676,8 +561,8 @@ test('--compare: databases that are new, gone, moved or not read in full are nam
   assert.deepEqual(json.notes, ['crm: host crm.example.com → elsewhere.example.com, engine_version  → moved']);
   for (const says of [
     /^Not comparable.*:\n {2}111122223333, down: failed in the new report: connection refused\n/m,
-    /^New databases.*:\n {2}111122223333, new: admin, administrators: 1\n/m,
-    /^Gone databases.*:\n {2}111122223333, gone: admin, administrators: 2\n/m,
+    /^New databases.*:\n {2}111122223333, new: admin, 1 administrator\n/m,
+    /^Gone databases.*:\n {2}111122223333, gone: admin, 2 administrators\n/m,
     /^Notes:\n {2}crm: host crm\.example\.com → elsewhere/m,
   ])
     assert.match(text, says);
@@ -688,10 +573,112 @@ test('--compare: what a filter left out is not gone', async () => {
   const { code, json } = await compareReports(both, both, undefined, { databases: ['crm'] });
   assert.equal(code, 3);
   assert.deepEqual(json.counts, { ...nothing, compared_databases: 1, unchanged: 1, not_comparable: 1 });
-  assert.match(
-    json.not_comparable[0].why,
-    /^left out of the new report, which was narrowed by --account or --database$/,
+  assert.match(json.not_comparable[0].why, /^left out of the new report, by --account or --database$/);
+});
+
+test('--compare: a database whose id was renamed is found by the own id of its server', async () => {
+  const old = {
+    crm: { ...found(admin('a'), admin('b')), server_id: 'S1' },
+    x: { ...found(admin('a')), server_id: 'S2' },
+  };
+  const now = {
+    'crm-eu': { ...found(admin('a'), admin('c')), server_id: 'S1' },
+    y: { ...found(admin('a')), server_id: 'S3' },
+  };
+  const { code, json, text } = await compareReports(old, now);
+  assert.equal(code, 4);
+  const counts = { compared_databases: 1, unchanged: 1, became: 1, ceased: 1, new_databases: 1, gone_databases: 1 };
+  assert.deepEqual(json.counts, { ...nothing, ...counts });
+  assert.deepEqual([json.became[0].database_id, json.became[0].principal], ['crm-eu', 'c']);
+  assert.equal(json.ceased[0].principal, 'b');
+  assert.match(text, /^ {2}crm-eu: database_id crm → crm-eu, /m);
+  assert.deepEqual([json.gone_databases[0].database_id, json.new_databases[0].database_id], ['x', 'y']);
+
+  const twins = { a: { ...found(admin('a')), server_id: 'S' }, b: { ...found(), server_id: 'S' } };
+  const later = { c: { ...found(admin('a')), server_id: 'S' } };
+  assert.deepEqual((await compareReports(twins, later)).json.counts, {
+    ...nothing,
+    new_databases: 1,
+    gone_databases: 2,
+  });
+});
+
+test('--compare: another server under the same id, and another text of a query, are noted', async () => {
+  const { before, later } = await compareReports(
+    { crm: { ...found(), server_id: 'S1' } },
+    { crm: { ...found(), server_id: 'S2' } },
   );
+  const manifest = readManifest(later);
+  const text = 'SELECT 2\n';
+  manifest.queries = [{ ...query, text, sha256: sha256(text) }];
+  manifest.databases[0]!.queries = [sha256(text)];
+  fs.writeFileSync(manifestOf(later), JSON.stringify(manifest));
+  const { code, json } = await compareFiles(before, later);
+  assert.equal(code, 0);
+  assert.deepEqual(json.notes, [
+    'the query administrators.sql is not the same in both: what it finds may differ for that alone',
+    'crm: another server than before (its own id S1 → S2)',
+  ]);
+});
+
+test('--compare: an unlisted server is not comparable, and no new administrator when it is listed', async () => {
+  const before = await makeReport([{ id: 'crm' }], { crm: found(admin('a')) });
+  const manifest = readManifest(before);
+  const row = (id: string, result: string, host: string) =>
+    csvLine(
+      columns.map(
+        column =>
+          ({
+            account_id: '111122223333',
+            database_id: id,
+            result,
+            host,
+            port: '3306',
+            region: 'us-east-1',
+            detail: 'why',
+            report_id: manifest.report_id,
+            generated_at: manifest.generated_at,
+          })[column as string] ?? '',
+      ),
+    );
+  const server = (id: string, result: 'unlisted' | 'excluded', host: string) => ({
+    ...readManifest(before).databases[0]!,
+    ...{
+      id,
+      account_name: '',
+      host,
+      port: 3306,
+      tls: '' as const,
+      result,
+      detail: 'why',
+      rows: 1,
+      administrators: 0,
+      full: 0,
+      queries: [],
+    },
+  });
+  const rows = row('shop', 'unlisted', 'shop.rds') + row('test', 'excluded', 'test.rds');
+  const csv = Buffer.from(fs.readFileSync(before, 'utf8') + rows);
+  manifest.databases.push(server('shop', 'unlisted', 'shop.rds'), server('test', 'excluded', 'test.rds'));
+  Object.assign(manifest.totals, { unlisted: 1, excluded: 1, rows: 3 });
+  Object.assign(manifest.population[0]!, { unlisted: 1, excluded: 1 });
+  Object.assign(manifest.report, { bytes: csv.length, sha256: sha256(csv) });
+  fs.writeFileSync(before, csv);
+  fs.writeFileSync(manifestOf(before), JSON.stringify(manifest));
+  assert.deepEqual((await checkReport(before)).faults, []);
+
+  const listed = { crm: found(admin('a')), shop: found(admin('b')) };
+  const after = await makeReport([{ id: 'crm' }, { id: 'shop', host: 'shop.rds' }], listed);
+  const { code, json } = await compareFiles(before, after);
+  assert.equal(code, 3);
+  assert.deepEqual(json.counts, {
+    ...nothing,
+    compared_databases: 1,
+    unchanged: 1,
+    new_databases: 1,
+    not_comparable: 1,
+  });
+  assert.equal(json.not_comparable[0].why, 'unlisted in the old report: why');
 });
 
 test('--compare: no difference; the same report; swapped; odd names', async () => {
@@ -713,17 +700,17 @@ const idsOf = (report: string) => {
 };
 
 test('--compare refuses a report that is not as written, unless --unverified, and never reads half of one', async () => {
-  const spreadsheet = altered(line(/root_role/, text => text.replace('root_role', 'harmless')));
+  const spreadsheet = altered(record(/root_role/, text => text.replace('root_role', 'harmless')));
   const refused = await compareFiles(original, spreadsheet);
   assert.deepEqual([refused.code, refused.text], [1, '']);
-  assert.match(refused.stderr, /^NOT as written: .*^ {2}the SHA-256 is .*unless with --unverified\.$/ms);
+  assert.match(refused.stderr, /^NOT as written: .*^ {2}the SHA-256 is .*--unverified compares what can be read\.$/ms);
   assert.deepEqual(Object.keys(refused.json), ['old', 'new']);
   assert.equal(refused.json.old.faults.length, 0);
   assert.match(refused.json.new.faults[0], /^the SHA-256 is/);
 
   const compared = await compareFiles(original, spreadsheet, '--unverified');
   assert.equal(compared.code, 4);
-  assert.match(compared.text, /^ +NOT as written, and compared all the same:\n +the SHA-256 is/m);
+  assert.match(compared.text, /^ +compared although --verify refuses it: the SHA-256 is/m);
   assert.deepEqual(
     compared.json.changed.map(({ principal, fields }: { principal: string; fields: string[] }) => [
       principal,
@@ -738,10 +725,9 @@ test('--compare refuses a report that is not as written, unless --unverified, an
   assert.deepEqual({ ...alone.json.new, faults: 1 }, { report: spreadsheet, ...idsOf(original), faults: 1 });
 
   for (const [csv, why] of [
-    [line(/quiet/, text => text.replace(',', '')), /line 16 is no row of a report$/m],
-    [line(/quiet/, text => text.replace('none', 'nobody')), /line 16 has the result "nobody"$/m],
-    [line(/report_id/, text => text.replace('scope', 'where')), /line 1 does not have the columns of a report$/m],
-    [() => '', /it is empty$/m],
+    [record(/,quiet,/, text => text.replace(',', '')), / {2}record 15 has 24 fields, not 25$/m],
+    [record(/report_id/, text => text.replace('scope', 'where')), / {2}the columns are not those of a report: /m],
+    [() => '', / {2}.*\.csv is empty$/m],
   ] as const) {
     const { code, stderr, text } = await compareFiles(altered(csv), original, '--unverified');
     assert.deepEqual([code, text], [1, '']);
@@ -806,7 +792,7 @@ test('reports of real servers: as written, and compared across a change', { time
   }
   await doomed.stop();
   const now = await makeOne();
-  assert.deepEqual(now.databases, { total: 3, covered: 2, incomplete: 0, failed: 1 });
+  assert.deepEqual([now.databases.total, now.databases.covered, now.databases.failed], [3, 2, 1]);
   const { code, json, text } = await compareFiles(before.report, now.report);
   assert.equal(code, 4, text);
   type Entry = { database_id: string; principal: string; fields: string[] };
@@ -814,44 +800,19 @@ test('reports of real servers: as written, and compared across a change', { time
     list.map(({ database_id, principal, fields }) => [database_id, principal, ...fields.slice(0, 1)].join(' '));
   assert.deepEqual(who(json.became), ['orders mallory@%', 'ledger mallory@%']);
   assert.deepEqual(who(json.ceased), ['orders bob@%', 'orders dba@%', 'ledger bob@%', 'ledger dba']);
-  const dropped = 'ledger root@localhost granted_through'; // in MariaDB who makes a role holds it
+  const dropped = 'ledger root@localhost detail'; // in MariaDB who makes a role holds it: its chain added nothing
   assert.deepEqual(who(json.changed), ['orders alice@% enabled', 'ledger alice@% enabled', dropped]);
   assert.deepEqual(
     json.not_comparable.map(({ database_id }: Entry) => database_id),
     ['crm'],
   );
   assert.match(json.not_comparable[0].why, /^failed in the new report: connection refused/);
-  assert.match(text, /^111122223333, orders\n {2}became {3}mallory@%, server\n/m);
+  assert.match(text, /^Became an administrator:\n {2}111122223333, orders: mallory@%, server\n/m);
 });
 
 // ── the command line, told everywhere the same ────────────────────────────────────────────────────────────────────────
 
-test('every flag is in --help and in the README, and they tell of no other', () => {
-  const flagsIn = (text: string) => [
-    ...new Set([...text.matchAll(/(?<![\w-])--([a-z][a-z-]*)/g)].map(([, name]) => name!)),
-  ];
-  const known = Object.keys(options).sort();
-  assert.deepEqual(flagsIn(help).sort(), known);
-  const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8').replaceAll('\\\n', ' ');
-  const mentioned = flagsIn(readme);
-  assert.deepEqual(
-    known.filter(flag => !mentioned.includes(flag)),
-    [],
-    'the README does not tell of them',
-  );
-  // Other programs have flags of their own: ours are in commands that name it, and at the head of a table's row or an item.
-  const ours = readme.match(/^.*cli\.ts.*$|^(\| |[-*] )`--.*$/gm)?.join('\n') ?? '';
-  assert.deepEqual(
-    flagsIn(ours).filter(flag => !known.includes(flag)),
-    [],
-    'the README tells of them, and there are none',
-  );
-});
-
-test('every column of the report is in the README', () => {
-  const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
-  assert.deepEqual(
-    columns.filter(column => !readme.includes(`\`${column}\``)),
-    [],
-  );
+test('every flag is in --help, and it tells of no other', () => {
+  const told = [...help.matchAll(/(?<![\w-])--([a-z][a-z0-9-]*)/g)].map(([, name]) => name!);
+  assert.deepEqual([...new Set(told)].sort(), Object.keys(options).sort());
 });

@@ -5,6 +5,7 @@
  */
 
 import { spawn } from 'node:child_process';
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -289,6 +290,12 @@ export const withoutTls = () => mysql({ onQuery: ({ socket }) => void socket.wri
 /** Lets in, then never answers a query. */
 export const stallingOnQuery = (certificate?: KeyAndCertificate) => mysql({ certificate });
 
+/** Ends every query at once, as a server does whose max_execution_time is short. */
+export const endingQueries = (certificate?: KeyAndCertificate) => {
+  const message = 'Query execution was interrupted, maximum statement execution time exceeded';
+  return mysql({ certificate, onQuery: ({ socket }) => void socket.write(failure(1, 3024, '#HY000', message)) });
+};
+
 /** Answers a query with a column definition whose length runs past its packet. */
 export const malformedAnswer = (certificate?: KeyAndCertificate) =>
   mysql({
@@ -371,3 +378,48 @@ export const closingAfterLogin = (certificate?: KeyAndCertificate) =>
       return true;
     },
   });
+
+/**
+ * A name server on loopback. `answer` gives the addresses of a name (none: it has none of that family), or the word for what
+ * goes wrong. Returns what it was asked for, in order.
+ */
+export async function nameServer(answer: (name: string, family: 4 | 6) => string[] | 'silent' | 'busy' | 'unknown') {
+  const asked: string[] = [];
+  const socket = dgram.createSocket('udp4');
+  socket.on('message', (query, from) => {
+    const labels: string[] = [];
+    let at = 12;
+    for (let length = query[at]!; length > 0; length = query[at]!) {
+      labels.push(query.toString('latin1', at + 1, at + 1 + length));
+      at += 1 + length;
+    }
+    const name = labels.join('.').toLowerCase();
+    const family = query.readUInt16BE(at + 1) === 28 ? 6 : 4;
+    asked.push(name);
+    const given = answer(name, family);
+    if (given === 'silent') return;
+    const addresses = Array.isArray(given) ? given : [];
+    const head = Buffer.alloc(12);
+    query.copy(head, 0, 0, 2);
+    head.writeUInt16BE(0x8180 | (given === 'busy' ? 2 : given === 'unknown' ? 3 : 0), 2);
+    head.writeUInt16BE(1, 4);
+    head.writeUInt16BE(addresses.length, 6);
+    const records = addresses.map(address => {
+      const bytes = Buffer.from(address.split('.').map(Number)); // IPv4 alone: that is what the tests have servers on
+      const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, bytes.length]);
+      return Buffer.concat([record, bytes]);
+    });
+    socket.send(Buffer.concat([head, query.subarray(12, at + 5), ...records]), from.port, from.address);
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return {
+    address: `127.0.0.1:${socket.address().port}`,
+    asked,
+    async stop() {
+      const closed = once(socket, 'close');
+      socket.close();
+      await closed;
+    },
+  };
+}

@@ -7,9 +7,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { RowDataPacket } from 'mysql2';
 import { readReport, root, runCli, withoutMarks } from './command.ts';
-import type { Server } from './servers.ts';
+import type { Options, Row, Server } from './servers.ts';
 
 export const password = 'Of-every-account-0';
 
@@ -18,9 +19,11 @@ export type Line = {
   scope?: string;
   principal: string;
   type?: string;
+  extent?: string;
   through?: string;
   privileges: string;
   can_grant?: string;
+  owner?: string;
   enabled?: string;
   authentication?: string;
   detail?: string;
@@ -51,6 +54,11 @@ export function account(name: string): string {
 }
 
 export async function setUp(server: Server, cases: Case[]) {
+  // What some servers let a right do: SUPER up to MariaDB 10.11, and FILE where triggers are files (the tests' servers write there).
+  const [, major] = /^(\d+)\..*MariaDB/.exec(server.version) ?? [];
+  for (const right of ['SUPER', 'PROXY ON g_super@%', 'PROXY ON w_static@%'])
+    partial[Number(major) >= 11 ? 'add' : 'delete'](right);
+  partial[major ? 'delete' : 'add']('FILE');
   for (const { what, accounts = [], setup = [] } of cases) {
     const statements = [...accounts.map(name => `CREATE USER ${account(name)} IDENTIFIED BY '${password}'`), ...setup];
     for (const statement of statements) {
@@ -93,9 +101,23 @@ export const queryText = (file: string) => readFile(path.join(root, 'queries', f
 
 /** What a file of queries/ answers the auditor, who logs in anew. */
 export async function ask(server: Server, file: string): Promise<Record<string, string>[]> {
-  const connection = await server.connect('auditor', password, { charset: 'UTF8MB4_BIN' });
-  const [answer] = await connection.query<RowDataPacket[]>(await queryText(file));
-  await connection.end();
+  const connection = await server.connect('auditor', password);
+  try {
+    return await answerOf(server, file, async sql => (await connection.query<RowDataPacket[]>(sql))[0]);
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** What a file of queries/ answers in a session that was set up as the worker does it. */
+export async function answerOf(server: Server, file: string, query: (sql: string) => Promise<Row[]>, explain = '') {
+  const session = (await queryText(`${server.engine}-session.sql`)).replace(/^--.*$/gm, '').split(';');
+  for (const statement of session.map(each => each.trim()).filter(Boolean)) {
+    await query(statement).catch(error => {
+      if (![1193, 1227, 1231].includes(error.errno)) throw error;
+    });
+  }
+  const answer = await query(explain + (await queryText(file)).replace(/^--.*\n/gm, ''));
   return answer.map(row => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value ?? ''])));
 }
 
@@ -105,10 +127,12 @@ const shown = (line: Required<Line>) =>
     line.scope,
     line.principal,
     line.type,
+    line.extent,
     line.through,
     line.privileges,
     `can_grant=${line.can_grant}`,
     `enabled=${line.enabled}`,
+    line.owner,
     line.authentication,
     line.detail,
   ].join(' | ');
@@ -116,14 +140,44 @@ const shown = (line: Required<Line>) =>
 export const reported = (rows: Record<string, string>[]) =>
   rows.map(row => shown({ ...row, type: row.principal_type, through: row.granted_through } as Required<Line>)).sort();
 
+/** Rights that reach a part only, wherever they are held; one other makes a row `full`. A case may say its own extent. */
+export const partial = new Set([
+  ...[
+    'CREATE',
+    'CREATE TABLESPACE',
+    'DELETE',
+    'DROP',
+    'DROP ROLE',
+    'FILE',
+    'INDEX',
+    'RELOAD',
+    'SHUTDOWN',
+    'GRANT OPTION ON',
+  ],
+  ...['BACKUP_ADMIN', 'CLONE_ADMIN', 'CONNECTION_ADMIN', 'ENCRYPTION_KEY_ADMIN', 'INNODB_REDO_LOG_ENABLE'],
+  ...['RESOURCE_GROUP_ADMIN', 'SESSION_VARIABLES_ADMIN'],
+  ...['BINLOG ADMIN', 'FEDERATED ADMIN', 'READ_ONLY ADMIN', 'REPLICATION MASTER ADMIN'],
+]);
+const extentOf = ({ privileges }: Line) =>
+  privileges
+    .split('; ')
+    .every(
+      right =>
+        partial.has(right) || partial.has(right.replace(/( \(.*\))? ON .*/, '')) || /^GRANT OPTION ON /.test(right),
+    )
+    ? 'part'
+    : 'full';
+
 export const expected = (lines: Line[], plugin: string) =>
   lines
     .map(line =>
       shown({
         scope: 'server',
         type: 'user',
+        extent: extentOf(line),
         through: '',
         can_grant: 'no',
+        owner: '',
         enabled: line.type === 'role' ? 'no' : 'yes',
         authentication: line.type === 'role' ? '' : plugin,
         detail: '',
@@ -141,6 +195,153 @@ export function compare(rows: Record<string, string>[], cases: Case[], plugin: s
       plugin,
     ),
   );
+}
+
+/**
+ * Under each setting of the server the auditor, for whom init_connect runs as for everybody without SUPER, gets the same
+ * rows; where the server refuses instead, its words name the setting.
+ */
+export async function sameUnder(server: Server, file: string, settings: [name: string, value: string | number][]) {
+  const answer = reported(await ask(server, file));
+  const differing: string[] = [];
+  for (const [name, value] of settings) {
+    await server.query(`SET GLOBAL ${name} = ?`, [value]);
+    try {
+      assert.deepEqual(reported(await ask(server, file)), answer);
+    } catch (error) {
+      const { message } = error as Error;
+      if (!message.includes(name)) differing.push(`${name} = ${value}: ${message.slice(0, 600)}`);
+    } finally {
+      await server.query(`SET GLOBAL ${name} = DEFAULT`);
+    }
+  }
+  assert.deepEqual(differing, []);
+}
+
+/** Many accounts, each with grants of its own and two of the roles, at more hosts than one; written into the tables at once. */
+export async function crowd(server: Server, accounts: number, roles: number) {
+  const rows = (count: number, line: (i: number) => unknown[]) => Array.from({ length: count }, (_, i) => line(i + 1));
+  const insert = async (table: string, columns: string, values: unknown[][]) => {
+    const names = columns.split(',').length;
+    for (let i = 0; i < values.length; i += 500) {
+      const some = values.slice(i, i + 500);
+      const marks = some.map(() => `(${Array(names).fill('?').join(',')})`).join(',');
+      await server.query(`INSERT IGNORE INTO mysql.${table} (${columns}) VALUES ${marks}`, some.flat());
+    }
+  };
+  const mysql = server.engine === 'mysql';
+  const roleHost = mysql ? '%' : '';
+  const host = (i: number) => (i % 10 ? '%' : 'localhost');
+  if (mysql) {
+    const columns =
+      'User,Host,ssl_cipher,x509_issuer,x509_subject,account_locked,password_expired,Create_user_priv,Select_priv';
+    const user = (name: string, at: string, locked: string, power: boolean) => [
+      ...[name, at, '', '', '', locked, locked],
+      ...[power ? 'Y' : 'N', 'Y'],
+    ];
+    await insert(
+      'user',
+      columns,
+      rows(accounts, i => user(`u${Math.ceil(i / 2)}`, host(i), 'N', i % 50 === 0)),
+    );
+    await insert(
+      'user',
+      columns,
+      rows(roles, i => user(`role${i}`, '%', 'Y', i % 5 === 0)),
+    );
+  } else {
+    const priv = (power: boolean, role: object) => JSON.stringify({ access: power ? 33554432 : 1, ...role });
+    await insert('global_priv', 'User,Host,Priv', [
+      ...rows(accounts, i => [`u${Math.ceil(i / 2)}`, host(i), priv(i % 50 === 0, { version_id: 101100 })]),
+      ...rows(roles, i => [`role${i}`, '', priv(i % 5 === 0, { version_id: 101100, is_role: true })]),
+    ]);
+  }
+  const [table, columns] = mysql
+    ? ['role_edges', 'FROM_USER,FROM_HOST,TO_USER,TO_HOST']
+    : ['roles_mapping', 'Role,User,Host'];
+  const edge = (role: number, name: string, at: string) =>
+    mysql ? [`role${role}`, '%', name, at] : [`role${role}`, name, at];
+  for (const step of [1, 7]) {
+    await insert(
+      table!,
+      columns!,
+      rows(accounts, i => edge(1 + ((i * step) % roles), `u${Math.ceil(i / 2)}`, host(i))),
+    );
+  }
+  await insert(
+    table!,
+    columns!,
+    rows(roles / 2, i => edge(i, `role${i * 2}`, roleHost)),
+  );
+  const grant = 'Select_priv,Insert_priv,Update_priv,Grant_priv';
+  await insert('db', `User,Host,Db,${grant}`, [
+    ...rows(accounts, i => [`u${Math.ceil(i / 2)}`, host(i), `app${i}`, 'Y', 'Y', 'Y', i % 10 ? 'N' : 'Y']),
+    ...rows(roles, i => [`role${i}`, roleHost, `app${i}`, 'Y', 'Y', 'Y', 'N']),
+  ]);
+  await server.query('FLUSH PRIVILEGES');
+}
+
+/** Who may make the server a replica makes it one of a source of their own, where an administrator is then made. */
+export async function rulesByReplication(
+  start: (options: Options) => Promise<Server>,
+  right: string,
+  follow: (port: number, log: string, position: number) => string[],
+) {
+  const source = await start({ arguments: ['--log-bin=source', '--server-id=2'] });
+  const server = await start({});
+  try {
+    await source.query(`CREATE USER feed IDENTIFIED BY '${password}'`);
+    await source.query('GRANT REPLICATION SLAVE ON *.* TO feed');
+    const [at] = await source.query(source.engine === 'mysql' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS');
+    await server.query(`CREATE USER holder IDENTIFIED BY '${password}'`);
+    await server.query(`GRANT ${right} ON *.* TO holder`);
+    await perform(server, { as: 'holder', run: follow(source.port, at!.File, at!.Position), ends: 'ok' });
+    await source.query(`CREATE USER ruler IDENTIFIED BY '${password}'`);
+    await source.query('GRANT ALL ON *.* TO ruler WITH GRANT OPTION');
+    for (
+      let tries = 0;
+      tries < 100 && !(await server.query("SELECT 1 FROM mysql.user WHERE User = 'ruler'")).length;
+      tries++
+    )
+      await setTimeout(100);
+    await setTimeout(500);
+    await perform(server, { as: 'ruler', run: ['GRANT ALL ON *.* TO holder WITH GRANT OPTION'], ends: 'ok' });
+  } finally {
+    await server.stop();
+    await source.stop();
+  }
+}
+
+/** Who may replay a binary log writes what rows they like, in mysql's tables too, whatever their privileges on these. */
+export async function rulesByBinaryLog(
+  start: (options: Options) => Promise<Server>,
+  right: string,
+  own: string[] = [],
+) {
+  const source = await start({ arguments: ['--log-bin=source', '--server-id=2', '--binlog-format=ROW'] });
+  const server = await start({ arguments: own });
+  try {
+    await server.query(`CREATE USER holder IDENTIFIED BY '${password}'`);
+    await server.query(`GRANT ${right} ON *.* TO holder`);
+    await server.query('CREATE USER victim');
+    await source.query("INSERT INTO mysql.db (Host, Db, User, Update_priv) VALUES ('%', 'mysql', 'holder', 'Y')");
+    const [at] = await source.query(source.engine === 'mysql' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS');
+    const [{ folder }] = (await source.query('SELECT @@datadir AS folder')) as [{ folder: string }];
+    const log = await readFile(path.join(folder, at!.File));
+    // What BINLOG takes of it: the description of the format, the names of tables, and rows that are written, by two numbers.
+    const events: Buffer[] = [];
+    for (let place = 4; place < log.length; place += log.readUInt32LE(place + 9)) {
+      if ([15, 19, 23, 30].includes(log[place + 4]!))
+        events.push(log.subarray(place, place + log.readUInt32LE(place + 9)));
+    }
+    const run = [`BINLOG '${Buffer.concat(events).toString('base64')}'`];
+    await perform(server, { as: 'holder', run, ends: 'ok' });
+    await server.query('FLUSH PRIVILEGES');
+    await perform(server, { as: 'holder', run: [setPassword], ends: 'ok' });
+  } finally {
+    await server.stop();
+    await source.stop();
+  }
 }
 
 /** Logs in as each account and does what its case says that it can, or cannot, do. */
@@ -179,6 +380,7 @@ async function attempt(server: Server, as: string, run: string[]) {
 export const pattern = (name: string) => `${name} is a pattern of schema names`;
 export const matching = (name: string) => `${pattern(name)}, which mysql matches`;
 export const moreHosts = 'granted to the same user from more hosts, which holds for this one too';
+export const noMore = (roles: string) => `the same, or less, through ${roles}`;
 export const takeOver = "ALTER USER victim@'%' IDENTIFIED BY 'x'";
 export const setPassword = `ALTER USER victim@'%' IDENTIFIED BY '${password}'`;
 
@@ -222,6 +424,86 @@ export const inMysql = (
   acts: acts.map(act => ({ as: name, run: [act], ends: 'ok' })),
 });
 
+/** What shows that a login is the account that it should be: an error where it is another. */
+export const asAccount = (name: string) => `SELECT IF(CURRENT_USER() = '${name}', 1, (SELECT 1 UNION SELECT 2))`;
+
+/** Grants that hold for more accounts than the one that they name. The tests' clients come from 127.0.0.1, which is localhost. */
+export const coveredHosts: Case[] = [
+  {
+    what: 'a network covers an address in it',
+    accounts: [
+      'c_net@127.0.0.0/255.0.0.0',
+      'c_net@127.0.0.1',
+      'c_net@10.1.2.3',
+      'c_net@10.%',
+      'c_net@10.0.0.0/255.0.0.0',
+    ],
+    setup: [
+      "GRANT UPDATE ON mysql.* TO c_net@'127.0.0.0/255.0.0.0'",
+      "GRANT INSERT ON mysql.db TO c_net@'10.0.0.0/255.0.0.0'",
+    ],
+    lines: [
+      { principal: 'c_net@127.0.0.0/255.0.0.0', privileges: 'UPDATE ON mysql.*' },
+      {
+        principal: 'c_net@127.0.0.1',
+        through: 'c_net@127.0.0.0/255.0.0.0',
+        privileges: 'UPDATE ON mysql.*',
+        detail: moreHosts,
+      },
+      { principal: 'c_net@10.0.0.0/255.0.0.0', privileges: 'INSERT ON mysql.db' },
+      ...['c_net@10.1.2.3', 'c_net@10.%'].map(principal => ({
+        principal,
+        through: 'c_net@10.0.0.0/255.0.0.0',
+        privileges: 'INSERT ON mysql.db',
+        detail: moreHosts,
+      })),
+    ],
+    acts: [{ as: 'c_net', run: [asAccount('c_net@127.0.0.1'), setPassword], ends: 'ok' }],
+  },
+  {
+    what: 'a network that nobody can come from, since its address has bits beyond its mask',
+    accounts: ['c_bits@127.0.0.1/255.0.0.0'],
+    setup: ["GRANT UPDATE ON mysql.* TO c_bits@'127.0.0.1/255.0.0.0'"],
+    lines: [
+      {
+        principal: 'c_bits@127.0.0.1/255.0.0.0',
+        privileges: 'UPDATE ON mysql.*',
+        enabled: 'no',
+        detail: 'no client comes from 127.0.0.1/255.0.0.0',
+      },
+    ],
+    acts: [{ as: 'c_bits', run: [], ends: refused }],
+  },
+  {
+    what: "localhost's schema grants are those of 127.0.0.1",
+    accounts: ['c_loop@localhost', 'c_loop@127.0.0.1'],
+    setup: ['GRANT UPDATE ON mysql.* TO c_loop@localhost'],
+    lines: [
+      { principal: 'c_loop@localhost', privileges: 'UPDATE ON mysql.*' },
+      {
+        principal: 'c_loop@127.0.0.1',
+        through: 'c_loop@localhost',
+        privileges: 'UPDATE ON mysql.*',
+        detail: moreHosts,
+      },
+    ],
+    acts: [{ as: 'c_loop', run: [setPassword], ends: 'ok' }],
+  },
+  {
+    what: 'an owner is not one by its name alone',
+    accounts: ['debian-sys-maint@localhost', 'debian-sys-maint', 'rdsadmin@localhost', 'azure_superuser'],
+    setup: [
+      "GRANT CREATE USER ON *.* TO 'debian-sys-maint'@localhost, 'debian-sys-maint'@'%', rdsadmin@localhost, azure_superuser@'%'",
+    ],
+    lines: [
+      { principal: 'debian-sys-maint@localhost', privileges: 'CREATE USER', owner: 'Debian' },
+      { principal: 'debian-sys-maint@%', privileges: 'CREATE USER' },
+      { principal: 'rdsadmin@localhost', privileges: 'CREATE USER' },
+      { principal: 'azure_superuser@%', privileges: 'CREATE USER' },
+    ],
+  },
+];
+
 export const onBoth: Record<'globalPrivileges' | 'notAdministrators' | 'systemSchema' | 'schemas', Case[]> = {
   globalPrivileges: [
     holder('CREATE USER', 'g_create_user', setPassword),
@@ -233,6 +515,7 @@ export const onBoth: Record<'globalPrivileges' | 'notAdministrators' | 'systemSc
     holder('CREATE', 'g_create', 'CREATE TABLE mysql.made_by_create (id INT)'),
     holder('ALTER', 'g_alter', "ALTER TABLE mysql.scratch2 COMMENT = 'altered'"),
     holder('DROP', 'g_drop', 'DROP TABLE mysql.scratch3'),
+    holder('INDEX', 'g_index', 'CREATE INDEX made_by_index ON mysql.scratch2 (id)'),
     {
       what: 'GRANT OPTION on *.* gives away what it holds',
       accounts: ['g_grant'],
@@ -270,6 +553,19 @@ export const onBoth: Record<'globalPrivileges' | 'notAdministrators' | 'systemSc
     ),
   ],
   systemSchema: [
+    inMysql('INDEX on mysql.*', 'm_index', ['INDEX ON mysql.*'], 'INDEX ON mysql.*', [
+      'CREATE INDEX made_by_m_index ON mysql.scratch2 (id)',
+    ]),
+    inMysql('INDEX on a table of grants', 't_index', ['INDEX ON mysql.db'], 'INDEX ON mysql.db', [
+      'CREATE INDEX made_by_t_index ON mysql.db (Db)',
+      'DROP INDEX made_by_t_index ON mysql.db',
+    ]),
+    harmless(
+      'a table that the company made in mysql',
+      't_company',
+      ['SELECT, INSERT, UPDATE, DELETE, ALTER, DROP ON mysql.scratch'],
+      takeOver,
+    ),
     inMysql('INSERT on mysql.* makes accounts', 'm_insert', ['INSERT ON mysql.*'], 'INSERT ON mysql.*', [
       'CREATE USER made_by_m_insert',
     ]),
@@ -286,7 +582,7 @@ export const onBoth: Record<'globalPrivileges' | 'notAdministrators' | 'systemSc
       'ALL on mysql.* with grant option',
       'm_all',
       ["GRANT ALL ON mysql.* TO m_all@'%' WITH GRANT OPTION"],
-      'ALTER ON mysql.*; CREATE ON mysql.*; DELETE ON mysql.*; DROP ON mysql.*; GRANT OPTION ON mysql.*; INSERT ON mysql.*; UPDATE ON mysql.*',
+      'ALL PRIVILEGES ON mysql.*',
       ["GRANT INSERT ON mysql.* TO victim@'%'", "REVOKE INSERT ON mysql.* FROM victim@'%'"],
       { can_grant: 'yes' },
     ),
@@ -307,6 +603,7 @@ export const onBoth: Record<'globalPrivileges' | 'notAdministrators' | 'systemSc
       ['DROP, ALTER ON mysql.servers'],
       'ALTER ON mysql.servers; DROP ON mysql.servers',
       ["ALTER TABLE mysql.servers COMMENT = 'altered'"],
+      { extent: 'part' },
     ),
     inMysql('the pattern %', 'p_all', ['INSERT ON `%`.*'], 'INSERT ON %.*', ['CREATE USER made_by_p_all'], {
       detail: matching('%'),
@@ -319,7 +616,7 @@ export const onBoth: Record<'globalPrivileges' | 'notAdministrators' | 'systemSc
       'everything on the pattern m%: of the server, and so of each schema',
       'p_everything',
       ['ALL ON `m%`.*'],
-      'ALTER ON m%.*; CREATE ON m%.*; DELETE ON m%.*; DROP ON m%.*; INSERT ON m%.*; UPDATE ON m%.*',
+      'ALL PRIVILEGES ON m%.*',
       ['CREATE USER made_by_p_everything'],
       { detail: matching('m%') },
     ),
@@ -403,7 +700,7 @@ export const onBoth: Record<'globalPrivileges' | 'notAdministrators' | 'systemSc
       'ALL with grant option on a schema with an escaped name',
       'd_escaped',
       ["GRANT ALL ON `my\\_shop`.* TO d_escaped@'%' WITH GRANT OPTION"],
-      'ALL PRIVILEGES ON my_shop.*; GRANT OPTION ON my_shop.*',
+      'ALL PRIVILEGES ON my_shop.*',
       ["GRANT SELECT ON `my\\_shop`.* TO victim@'%'", 'CREATE TABLE my_shop.made (id INT)'],
       { scope: 'database:my_shop', can_grant: 'yes' },
     ),

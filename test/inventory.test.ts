@@ -16,7 +16,7 @@ const good = {
 
 function faults(inventory: unknown, options?: { local: boolean }): string[] {
   try {
-    parseInventory(typeof inventory === 'string' ? inventory : JSON.stringify(inventory), options);
+    parseInventory(Buffer.from(typeof inventory === 'string' ? inventory : JSON.stringify(inventory)), options);
   } catch (error) {
     const [head, ...list] = (error as Error).message.split('\n');
     assert.equal(head, 'the inventory is refused:');
@@ -26,7 +26,7 @@ function faults(inventory: unknown, options?: { local: boolean }): string[] {
 }
 
 test('inventory.example.json is valid', () => {
-  const databases = parseInventory(fs.readFileSync(new URL('../inventory.example.json', import.meta.url), 'utf8'));
+  const { databases } = parseInventory(fs.readFileSync(new URL('../inventory.example.json', import.meta.url)));
   assert.deepEqual(
     databases.map(database => [database.id, database.port, database.tls, database.worker]),
     [
@@ -37,7 +37,7 @@ test('inventory.example.json is valid', () => {
 });
 
 test('a byte order mark is accepted', () => {
-  assert.equal(parseInventory(`\uFEFF${JSON.stringify({ databases: [good] })}`).length, 1);
+  assert.equal(parseInventory(Buffer.from(`\uFEFF${JSON.stringify({ databases: [good] })}`)).databases.length, 1);
 });
 
 const worker = (name: string) => ({ ...good, worker: name });
@@ -60,17 +60,17 @@ for (const [name, database] of accepted) {
   test(`accepted: ${name}`, () => assert.deepEqual(faults({ databases: [database] }), []));
 }
 
-const portRule = 'databases[0].port: must be a whole number from 1 to 65535';
+const portRule = 'databases[0] (orders).port: must be a whole number from 1 to 65535';
 const refused: [string, unknown, (string | RegExp)[]][] = [
   ['a list', [good], ['must be an object with the field "databases"']],
   ['no databases', {}, ['databases: must be a list']],
   ['an empty list', { databases: [] }, ['databases: must name at least one database']],
   ['an unknown top field', { databases: [good], version: 1 }, ['version: unknown field']],
-  ['an unknown field', { databases: [{ ...good, prot: 1 }] }, ['databases[0].prot: unknown field']],
+  ['an unknown field', { databases: [{ ...good, prot: 1 }] }, ['databases[0] (orders).prot: unknown field']],
   [
     'a field of Object.prototype',
     `{"databases":[${JSON.stringify(good).slice(0, -1)},"constructor":1}]}`,
-    ['databases[0].constructor: unknown field'],
+    ['databases[0] (orders).constructor: unknown field'],
   ],
   [
     'no object',
@@ -85,54 +85,100 @@ const refused: [string, unknown, (string | RegExp)[]][] = [
   [
     'a duplicate id',
     { databases: [good, { ...good, id: 'x' }, good] },
-    ['databases[2].id: "orders" is already the id of databases[0]'],
+    ['databases[2] (orders).id: is already the id of databases[0] (orders)'],
   ],
   ['a bad id', { databases: [{ ...good, id: 'a b' }] }, [/^databases\[0\]\.id: must be letters/]],
   ['an id with a line end', { databases: [{ ...good, id: 'a\n' }] }, [/^databases\[0\]\.id: must be letters/]],
   [
     'an account as a number',
     { databases: [{ ...good, account: 111122223333 }] },
-    [/^databases\[0\]\.account: must be 12 digits/],
+    [/^databases\[0\] \(orders\)\.account: must be 12 digits/],
   ],
   [
     'a bad region',
     { databases: [{ ...good, region: 'us-east-1a' }] },
-    [/^databases\[0\]\.region: must be an AWS region/],
+    [/^databases\[0\] \(orders\)\.region: must be an AWS region/],
   ],
-  ['a bad engine', { databases: [{ ...good, engine: 'postgres' }] }, [/^databases\[0\]\.engine: must be "mysql"/]],
-  ['a host with a port', { databases: [{ ...good, host: 'db:3306' }] }, [/^databases\[0\]\.host: must be a host name/]],
-  ['a URL as host', { databases: [{ ...good, host: 'mysql://db' }] }, [/^databases\[0\]\.host: must be a host name/]],
+  [
+    'a bad engine',
+    { databases: [{ ...good, engine: 'postgres' }] },
+    [/^databases\[0\] \(orders\)\.engine: must be "mysql"/],
+  ],
+  [
+    'a host with a port',
+    { databases: [{ ...good, host: 'db:3306' }] },
+    [/^databases\[0\] \(orders\)\.host: must be a host name/],
+  ],
+  [
+    'a URL as host',
+    { databases: [{ ...good, host: 'mysql://db' }] },
+    [/^databases\[0\] \(orders\)\.host: must be a host name/],
+  ],
   [
     'a parameter elsewhere',
     { databases: [{ ...good, credentials: 'ssm:/other/orders' }] },
-    [/^databases\[0\]\.credentials: must be "ssm:/],
+    [/^databases\[0\] \(orders\)\.credentials: must be "ssm:/],
   ],
   [
     'env: in AWS',
     { databases: [{ ...good, credentials: 'env:ORDERS' }] },
-    ['databases[0].credentials: "env:" is read with --local alone'],
+    ['databases[0] (orders).credentials: "env:" is read with --local alone'],
   ],
-  ['a bad tls', { databases: [{ ...good, tls: true }] }, ['databases[0].tls: must be "verify", "trust" or "off"']],
+  [
+    'a bad tls',
+    { databases: [{ ...good, tls: true }] },
+    ['databases[0] (orders).tls: must be "verify", "trust" or "off"'],
+  ],
   [
     'another function',
     { databases: [worker('db-admin-report-orchestrator')] },
-    [/^databases\[0\]\.worker: must be a function name/],
+    [/^databases\[0\] \(orders\)\.worker: must be a function name/],
   ],
   [
     'an alias',
     { databases: [worker(`${arn('us-east-1', '111122223333')}:live`)] },
-    [/^databases\[0\]\.worker: must be a function name/],
+    [/^databases\[0\] \(orders\)\.worker: must be a function name/],
   ],
   [
     'a worker elsewhere',
     { databases: [worker(arn('us-east-1', '999999999999'))] },
-    [/^databases\[0\]\.worker: the function must be in the database's own/],
+    [/^databases\[0\] \(orders\)\.worker: the function must be in the database's own/],
   ],
   [
     'a worker in another region',
     { databases: [worker(arn('eu-west-1', '111122223333'))] },
-    [/^databases\[0\]\.worker: the function must be in/],
+    [/^databases\[0\] \(orders\)\.worker: the function must be in/],
   ],
+  [
+    'a named instance',
+    {
+      databases: [
+        { ...good, host: 'db\\PROD' },
+        { ...good, id: 'b', host: 'db,1434' },
+      ],
+    },
+    [/^databases\[0\] \(orders\)\.host: .*by its fixed port, in "port"$/, /^databases\[1\] \(b\)\.host: .*fixed port/],
+  ],
+  [
+    'an entry that is also excluded',
+    { databases: [good], excluded: [{ host: 'ORDERS.example.com', reason: 'x' }] },
+    ['databases[0] (orders).host: is in excluded[0] too: it is either read or left out'],
+  ],
+  [
+    'an exclusion without its reason',
+    {
+      databases: [good],
+      excluded: [{ host: 'a.example.com', reason: ' ' }, { host: 'b.example.com' }, { reason: 'x', hots: 1 }, 'c'],
+    },
+    [
+      'excluded[0].reason: must be a text of 1 to 500 characters',
+      'excluded[1].reason: is required; must be a text of 1 to 500 characters',
+      'excluded[2].hots: unknown field',
+      /^excluded\[2\]\.host: is required/,
+      'excluded[3]: must be an object',
+    ],
+  ],
+  ['exclusions that are no list', { databases: [good], excluded: {} }, ['excluded: must be a list']],
   [
     'several faults at once',
     {
@@ -141,7 +187,12 @@ const refused: [string, unknown, (string | RegExp)[]][] = [
         { ...good, host: '', tls: 'no' },
       ],
     },
-    [/^databases\[0\]\.id: is required/, portRule, /^databases\[1\]\.host/, /^databases\[1\]\.tls/],
+    [
+      /^databases\[0\]\.id: is required/,
+      /^databases\[0\]\.port/,
+      /^databases\[1\] \(orders\)\.host/,
+      /^databases\[1\] \(orders\)\.tls/,
+    ],
   ],
 ];
 for (const [name, inventory, expected] of refused) {
@@ -155,28 +206,88 @@ for (const [name, inventory, expected] of refused) {
   });
 }
 
+const regions = [
+  ...['us-east-1', 'us-west-2', 'us-gov-west-1', 'us-gov-east-1', 'us-iso-east-1', 'us-isob-east-1', 'us-isof-south-1'],
+  ...[
+    'eu-central-2',
+    'eu-south-1',
+    'eu-isoe-west-1',
+    'eusc-de-east-1',
+    'ap-northeast-3',
+    'ap-southeast-7',
+    'ap-east-2',
+  ],
+  ...[
+    'af-south-1',
+    'ca-west-1',
+    'cn-north-1',
+    'cn-northwest-1',
+    'il-central-1',
+    'me-south-1',
+    'mx-central-1',
+    'sa-east-1',
+  ],
+];
+test('the regions of AWS are accepted, slips are not', () => {
+  const check = (region: string) => faults({ databases: [{ ...good, region }] });
+  for (const region of regions) assert.deepEqual(check(region), [], region);
+  for (const region of [
+    'us-esat-1',
+    'eu-westt-1',
+    'us-east',
+    'us-east-1a',
+    'use-east-1',
+    'xx-east-1',
+    'us-east-123',
+    'us-northcentral-1',
+  ])
+    assert.deepEqual(check(region), ['databases[0] (orders).region: must be an AWS region such as us-east-1'], region);
+});
+
+test('bytes that are no UTF-8 are refused, not replaced', () => {
+  const bytes = Buffer.from(JSON.stringify({ databases: [{ ...good, account_name: 'Z\u00fcrich' }] }), 'latin1');
+  assert.throws(() => parseInventory(bytes), /^Error: the inventory is refused:\n {2}must be UTF-8/);
+});
+
+test('what is left out on purpose', () => {
+  const excluded = [{ host: 'Test.example.com', reason: 'a copy' }];
+  const parsed = parseInventory(Buffer.from(JSON.stringify({ databases: [good], excluded })));
+  assert.deepEqual(parsed.excluded, excluded);
+  assert.deepEqual(parseInventory(Buffer.from(JSON.stringify({ databases: [good] }))).excluded, []);
+});
+
+test('a credential, a name of an account or a worker has an end', () => {
+  for (const [field, value] of Object.entries({
+    account_name: 'x'.repeat(257),
+    credentials: `ssm:/db-admin-report/${'x'.repeat(901)}`,
+    region: `us-${'east-'.repeat(99)}1`,
+    host: `${'x.'.repeat(127)}com`,
+    worker: `arn:aws${'-x'.repeat(99)}:lambda:us-east-1:111122223333:function:db-admin-report-worker`,
+  }))
+    assert.match(
+      faults({ databases: [{ ...good, [field]: value }] }).join('\n'),
+      new RegExp(`^databases\\[0\\] \\(orders\\)\\.${field}: `),
+    );
+});
+
 test('env: is accepted with --local', () => {
   assert.deepEqual(faults({ databases: [{ ...good, credentials: 'env:ORDERS' }] }, { local: true }), []);
 });
 
-const notJson: [string, string][] = [
-  ['', 'line 1, column 1: it ends too early'],
-  ['{"a": 1,\n  "b" 2}', 'line 2, column 7: expected ":"'],
-  ['{"a": 1,\n  }', 'line 2, column 3: expected a field name in double quotes'],
-  ['{"a": [1, 2\n', 'line 2, column 1: it ends too early'],
-  ['[1 2]', 'line 1, column 4: expected "," or "]"'],
-  ['{"a": tru}', 'line 1, column 7: expected a value'],
-  ["{'a': 1}", 'line 1, column 2: expected a field name in double quotes'],
-  ['{"a": 01}', 'line 1, column 7: expected a value'],
-  ['{"a": "x\ny"}', 'line 1, column 7: expected a value'],
-  ['{} {}', 'line 1, column 4: expected nothing more'],
-  ['// databases\n{}', 'line 1, column 1: expected a value'],
-  ['{"a": {"b": 1,\n "b": 2}}', 'line 2, column 2: the field "b" stands twice in one object'],
-  ['{"a": 1, "\\u0061": 2}', 'line 1, column 10: the field "a" stands twice in one object'],
+const notJson: [string, RegExp][] = [
+  ['', /^Unexpected end of JSON input$/],
+  ['{"a": 1,\n  "b" 2}', /\(line 2 column 7\)$/],
+  ['{"a": 1,\n  }', /\(line 2 column 3\)$/],
+  ['[1 2]', /\(line 1 column 4\)$/],
+  ['{} {}', /\(line 1 column 4\)$/],
+  ['{"a": {"b": 1,\n "b": 2}}', /^the name "b" stands twice in one object \(line 2 column 2\)$/],
+  ['{"a": 1, "\\u0061": 2}', /^the name "\\u0061" stands twice in one object \(line 1 column 10\)$/],
+  ['[{"a": 1}, {"b\\"": {"a": [{}]}, "c": 1, "b\\u0022" : 2}]', /^the name "b\\u0022" stands twice .* column 41\)$/],
+  ['{"__proto__": 1, "__proto__": 2}', /^the name "__proto__" stands twice/],
+  ['{"": 1, "": 2}', /^the name "" stands twice/],
 ];
-for (const [json, where] of notJson) {
-  test(`not JSON: ${JSON.stringify(json)}`, () =>
-    assert.throws(() => parseJson(json), { message: `not JSON at ${where}` }));
+for (const [json, message] of notJson) {
+  test(`not JSON: ${JSON.stringify(json)}`, () => assert.throws(() => parseJson(json), { message }));
 }
 
 const json = [
@@ -186,6 +297,7 @@ const json = [
   '-0.1E-2',
   '{"__proto__": {"a": 1}}',
   '\t{\r\n"a" : "\u2028" }\n',
+  '[{"a": "a\\": {[", "b": {"a": 1}}, {"a": ["a", "a"], "c": "a:"}, "a"]',
 ];
 for (const text of json) {
   test(`JSON: ${JSON.stringify(text)}`, () => {
@@ -197,5 +309,5 @@ for (const text of json) {
 test('a field that stands twice is found where V8 takes an escaped name for another one that it has seen', () => {
   JSON.parse(String.raw`{"databases":1,"\\u0064ata":1}`);
   const twice = String.raw`{"databases":1,"\u0064atabases":2}`;
-  assert.throws(() => parseJson(twice), /the field "databases" stands twice in one object/);
+  assert.throws(() => parseJson(twice), /the name "\\u0064atabases" stands twice in one object/);
 });

@@ -6,6 +6,7 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
+import { format } from 'node:util';
 import type { FunctionError } from './lambda-runtime.ts';
 
 type Handler = (event: unknown, ...rest: unknown[]) => unknown;
@@ -102,6 +103,13 @@ async function runStreaming(handler: Handler, event: unknown, context: { awsRequ
   }
 }
 
+// Lambda's JSON log format: a line for each call; what is logged alone stays what it is, the rest becomes a text.
+if (process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON') {
+  console.log = (...parts: unknown[]) => {
+    const message = parts.length === 1 ? parts[0] : format(...parts);
+    process.stdout.write(`${JSON.stringify({ timestamp: new Date().toISOString(), level: 'INFO', message })}\n`);
+  };
+}
 process.on('uncaughtException', error => {
   console.error('Uncaught Exception', error);
   process.exit(129);

@@ -81,14 +81,14 @@ describe('one inventory, healthy and faulty', () => {
         port: mariadb.port,
         value: user('blind'),
         result: 'incomplete',
-        detail: /GRANT SELECT ON mysql\.\w+ TO 'blind'@'%'/,
+        detail: /GRANT SELECT ON mysql\.\* TO 'blind'@'%'/,
       },
       {
         id: 'mysql-blind',
         port: mysql.port,
         value: user('blind'),
         result: 'incomplete',
-        detail: /GRANT SELECT ON mysql\.\w+ TO 'blind'@'%'/,
+        detail: /GRANT SELECT ON mysql\.\* TO 'blind'@'%'/,
       },
       { id: 'mariadb-plain', port: plain.port, result: 'failed', detail: /offers no encryption; no password was sent/ },
       {
@@ -133,27 +133,27 @@ describe('one inventory, healthy and faulty', () => {
         result: 'failed',
         detail: /login failed: wrong user name or password/,
       },
-      { id: 'locked', port: mariadb.port, value: user('locked'), result: 'failed', detail: /the account is locked/ },
+      { id: 'locked', port: mariadb.port, value: user('locked'), result: 'failed', detail: /account is locked/i },
       {
         id: 'locked-mysql',
         port: mysql.port,
         value: user('locked'),
         result: 'failed',
-        detail: /the account is locked/,
+        detail: /account is locked/i,
       },
       {
         id: 'outdated',
         port: mariadb.port,
         value: user('outdated'),
         result: 'failed',
-        detail: /password of the account must be changed/,
+        detail: /must SET PASSWORD/,
       },
       {
         id: 'outdated-mysql',
         port: mysql.port,
         value: user('outdated'),
         result: 'failed',
-        detail: /password of the account has expired/,
+        detail: /password has expired/i,
       },
       { id: 'no-variable', port: mysql.port, value: null, result: 'failed', detail: /the environment has no variable/ },
       { id: 'not-json', port: mysql.port, value: `password=${password}`, result: 'failed', detail: /is not JSON/ },
@@ -222,9 +222,14 @@ describe('one inventory, healthy and faulty', () => {
         id: 'too-many',
         port: await fault(faults.tooManyConnections()),
         result: 'failed',
-        detail: /too many connections/,
+        detail: /too many connections/i,
       },
-      { id: 'blocked', port: await fault(faults.hostBlocked()), result: 'failed', detail: /blocks this address/ },
+      {
+        id: 'blocked',
+        port: await fault(faults.hostBlocked()),
+        result: 'failed',
+        detail: /is blocked because of many connection errors/,
+      },
       {
         id: 'closing-after-login',
         port: await fault(faults.closingAfterLogin(right)),
@@ -305,18 +310,22 @@ describe('one inventory, healthy and faulty', () => {
   test('the summary counts what the rows say', () => {
     const summary = JSON.parse(ran.stdout);
     const count = (...results: string[]) => cases.filter(({ result }) => results.includes(result)).length;
-    assert.deepEqual(summary.databases, {
-      total: cases.length,
-      covered: count('admin'),
-      incomplete: count('incomplete'),
-      failed: count('failed'),
-    });
+    const { total, covered, incomplete, failed } = summary.databases;
+    assert.deepEqual(
+      { total, covered, incomplete, failed },
+      {
+        total: cases.length,
+        covered: count('admin'),
+        incomplete: count('incomplete'),
+        failed: count('failed'),
+      },
+    );
     assert.equal(summary.status, 'incomplete');
     assert.equal(summary.rows, rows.length);
     assert.deepEqual(
       summary.failures.map((failure: { database_id: string }) => failure.database_id).sort(),
       cases
-        .filter(({ result }) => result === 'failed')
+        .filter(({ result }) => result !== 'admin')
         .map(({ id }) => id)
         .sort(),
     );
@@ -330,6 +339,10 @@ describe('one inventory, healthy and faulty', () => {
     assert.equal(attempts('denied', 'login'), 1);
     assert.equal(attempts('closing-after-login', 'login'), 1);
     assert.equal(attempts('without-tls', 'login'), 0);
+    // A time-out is tried again only where the server has not said a byte.
+    assert.equal(attempts('silent', 'connect'), 2);
+    assert.equal(attempts('greeting-then-silent', 'connect'), 1);
+    assert.equal(attempts('dripping', 'connect'), 1);
   });
 
   test('no secret in any output', () => {

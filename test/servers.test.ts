@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,6 +51,52 @@ test('a server without TLS, and one whose options are wrong', async () => {
     await server.stop();
   }
   await assert.rejects(startMariadb({ arguments: ['--no-such-option'] }), /did not start:.*no-such-option/s);
+});
+
+test('each server has a tmpdir of its own, which no other server clears', async () => {
+  const servers = await Promise.all([startMariadb(), startMariadb(), startMysql()]);
+  try {
+    for (const server of servers) {
+      assert.deepEqual(await server.query('SELECT @@tmpdir AS folder'), [{ folder: dirname(server.socket) }]);
+    }
+  } finally {
+    await Promise.all(servers.map(server => server.stop()));
+  }
+});
+
+test('a server on the PATH that is too old, lacks its scripts or cannot make its data folder is not used', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'on-path-'));
+  const { PATH } = process.env;
+  process.env.PATH = `${folder}:${PATH}`;
+  const said = t.mock.method(process.stderr, 'write', () => true);
+  try {
+    // As Debian's answers; it says on its standard error how it is to make a data folder, and does not.
+    const onPath = async (version: string, base: string) => {
+      const answer = `mariadbd  Ver ${version} for debian-linux-gnu\nbasedir  ${base}/\nlc-messages-dir  (No default value)\n`;
+      const script = `#!/bin/sh\ncase "$*" in *--bootstrap) echo "$@" >&2; exit 1;; esac\nprintf '${answer}'\n`;
+      await writeFile(join(folder, 'mariadbd'), script, { mode: 0o755 });
+      await (await startMariadb()).stop();
+      return String(said.mock.calls.at(-1)?.arguments[0]);
+    };
+    await mkdir(join(folder, 'share/mysql'), { recursive: true });
+    await writeFile(join(folder, 'share/mysql/mariadb_system_tables.sql'), '');
+    assert.match(await onPath('10.1.48-MariaDB', folder), /mariadbd is not used: it is 10\.1\.48\.\n$/);
+    assert.match(
+      await onPath('10.11.99-MariaDB', '/nowhere'),
+      /is not used: its script mariadb_system_tables\.sql is missing\.\n/,
+    );
+    // While it makes its data folder, it must not clear another server's temporary tables.
+    assert.match(await onPath('10.11.99-MariaDB', folder), /is not used: .* --tmpdir=\S+\.unfinished /);
+  } finally {
+    process.env.PATH = PATH;
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('an older MariaDB, from the suite that is asked for', async () => {
+  const server = await startMariadb({ suite: 'bullseye' });
+  await server.stop();
+  assert.match(server.version, /^10\.5\.\d+-MariaDB/);
 });
 
 test('servers end, and their folders go, with the process that started them, even when it is killed', async () => {

@@ -1,9 +1,10 @@
 /**
  * Real MariaDB and MySQL servers for the tests and the demo: on loopback, on a free port, on a throwaway data folder.
  *
- * A server on the PATH is used where there is one. Elsewhere, on Debian, apt fetches the packages (signatures, hashes
- * and dependencies are its business) into the ignored folder .servers/, where they are unpacked and run through their
- * own loader: nothing is installed and no root is needed. Delete .servers/ to fetch newer ones.
+ * A server on the PATH is used where there is one that can make its data folder. Elsewhere, on Debian, apt fetches the
+ * packages (signatures, hashes and dependencies are its business) into the ignored folder .servers/, where they are
+ * unpacked and run through their own loader: nothing is installed and no root is needed. Delete .servers/ to fetch newer
+ * ones.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -26,7 +27,10 @@ export type Options = {
   arguments?: string[];
   /** The server's certificate; by default one for `localhost` and 127.0.0.1. `null`: a server without TLS. */
   certificate?: Certificate | null;
-  /** The Debian suite to take the packages from where none is on the PATH, such as `sid` for the newest MariaDB. */
+  /**
+   * The Debian suite to take the server from, whatever is on the PATH: bullseye has MariaDB 10.5, bookworm 10.11, trixie
+   * 11.8, sid the newest MySQL.
+   */
   suite?: string;
 };
 
@@ -55,7 +59,7 @@ export type Server = {
 
 /** A program and what must come before its own arguments (a loader, where it was unpacked). */
 type Program = { command: string; args: string[]; environment: NodeJS.ProcessEnv };
-type Installation = Program & { engine: Engine; version: string; base: string[]; share: string };
+type Installation = Program & { engine: Engine; version: string; base: string[]; scripts: string[] };
 
 const run = promisify(execFile);
 const cacheFolder = join(import.meta.dirname, '..', '.servers');
@@ -113,8 +117,7 @@ async function start(engine: Engine, options: Options): Promise<Server> {
       '--no-defaults',
       ...installation.base,
       ...asRoot(),
-      `--datadir=${join(folder, 'data')}`,
-      `--tmpdir=${folder}`,
+      ...ownFolders(folder),
       `--secure-file-priv=${folder}`,
       `--socket=${socket}`,
       `--pid-file=${join(folder, 'pid')}`,
@@ -262,6 +265,9 @@ const isRunning = (child: ChildProcess) => child.exitCode === null && child.sign
 
 const asRoot = () => (process.getuid?.() === 0 ? ['--user=root'] : []);
 
+/** A MariaDB that starts deletes the temporary tables that lie in its tmpdir, another server's too: no two share one. */
+const ownFolders = (folder: string) => [`--datadir=${join(folder, 'data')}`, `--tmpdir=${folder}`];
+
 let ownCertificate: Certificate | undefined;
 function defaultCertificate() {
   ownCertificate ??= certificate({
@@ -289,15 +295,15 @@ async function freePort(): Promise<number> {
 
 /** A folder with `data`, an initialised data folder that is never run, and `password`, that of its root. */
 function pristineData(installation: Installation): Promise<string> {
-  const { engine, version, share } = installation;
+  const { engine, version } = installation;
   // The script is part of the name: a change of it must not meet data that the old one made.
-  const script = `${initialise}${pristineData}${throwaway}`;
+  const script = `${initialise}${pristineData}${throwaway}${ownFolders}`;
   const digest = createHash('sha256').update(script).digest('hex').slice(0, 8);
   return cached(`data-${engine}-${version}-${digest}`, async folder => {
     const data = join(folder, 'data');
     const password = randomBytes(12).toString('hex');
     await mkdir(data);
-    const common = ['--no-defaults', ...installation.base, ...asRoot(), `--datadir=${data}`, ...throwaway(engine)];
+    const common = ['--no-defaults', ...installation.base, ...asRoot(), ...ownFolders(folder), ...throwaway(engine)];
     if (engine === 'mysql') {
       const file = join(folder, 'init.sql');
       await writeFile(file, `ALTER USER root@localhost IDENTIFIED BY '${password}';\n`);
@@ -305,15 +311,7 @@ function pristineData(installation: Installation): Promise<string> {
       // Each server must make its own: two with one UUID would look like one and the same.
       await rm(join(data, 'auto.cnf'));
     } else {
-      const parts = [
-        '{mysql,mariadb}_system_tables.sql',
-        '{mysql,mariadb}_performance_tables.sql',
-        '{mysql,mariadb}_system_tables_data.sql',
-        'maria_add_gis_sp_bootstrap.sql',
-        '{mysql,mariadb}_sys_schema.sql',
-      ];
-      const files = parts.flatMap(pattern => globSync(pattern, { cwd: share })[0] ?? []).map(name => join(share, name));
-      const scripts = await Promise.all(files.map(file => readFile(file, 'utf8')));
+      const scripts = await Promise.all(installation.scripts.map(file => readFile(file, 'utf8')));
       // root@this-machine's-name and the like would make a report differ from machine to machine.
       const input = `CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n${scripts.join('\n')}
 USE mysql;
@@ -339,22 +337,30 @@ async function initialise(installation: Installation, serverArguments: string[],
 
 // ------------------------------------------------------------------------------------------------- where it comes from
 
-/** The server on the PATH where it is new enough, else Debian's, unpacked. */
+/** Why servers on the PATH are not used, each said once. */
+const unfit = new Set<string>();
+
+/** The server on the PATH where it is fit, else Debian's, unpacked. */
 async function findServer(engine: Engine, suite?: string): Promise<Installation> {
   const names = engine === 'mariadb' ? ['mariadbd', 'mysqld'] : ['mysqld'];
-  const unfit: string[] = [];
+  const oldest: [number, number] = engine === 'mariadb' ? [10, 4] : [8, 0];
   for (const command of suite ? [] : onPath(names, engine)) {
     try {
-      const installation = await describe(engine, { command, args: [], environment: process.env }, []);
-      if (installation && atLeast(installation.version, engine === 'mariadb' ? [10, 4] : [8, 0])) return installation;
-      if (installation) unfit.push(`${command} is ${installation.version}`);
+      const installation = await describe(engine, { command, args: [], environment: process.env });
+      if (!installation) continue;
+      if (!atLeast(installation.version, oldest)) throw new Error(`it is ${installation.version}`);
+      // It may be there without its scripts, or not be let at this folder (AppArmor).
+      await pristineData(installation);
+      return installation;
     } catch (error) {
-      unfit.push((error as Error).message);
+      const reason = `${command} is not used: ${(error as Error).message.replace(/\s+/g, ' ').slice(0, 300)}.`;
+      if (!unfit.has(reason)) process.stderr.write(`${reason}\n`);
+      unfit.add(reason);
     }
   }
-  const packageName = `${engine}-server-core`;
   try {
-    const folder = await unpacked(suite ?? (engine === 'mysql' ? 'sid' : await machineSuite()), packageName);
+    const from = suite ?? (engine === 'mysql' ? 'sid' : await machineSuite());
+    const folder = await unpacked(from, `${engine}-server-core${from === 'bullseye' ? '-10.5' : ''}`);
     const program = unpackedProgram(folder, engine === 'mysql' ? 'usr/sbin/mysqld' : 'usr/sbin/mariadbd');
     const share = join(folder, globSync('usr/share/{mysql,mariadb}/', { cwd: folder })[0]!);
     const plugins = globSync('usr/lib/mysql/plugin', { cwd: folder })[0];
@@ -364,7 +370,7 @@ async function findServer(engine: Engine, suite?: string): Promise<Installation>
       `--character-sets-dir=${join(share, 'charsets')}`,
       ...(plugins ? [`--plugin-dir=${join(folder, plugins)}`] : []),
     ];
-    const installation = await describe(engine, program, base, share);
+    const installation = await describe(engine, program, base);
     if (!installation) throw new Error(`${program.command} is no ${engine} server`);
     return installation;
   } catch (error) {
@@ -373,28 +379,46 @@ async function findServer(engine: Engine, suite?: string): Promise<Installation>
         ? 'MariaDB 10.4 or later (macOS: brew install mariadb; Debian, Ubuntu: apt-get install mariadb-server-core)'
         : 'MySQL 8.0 or later (macOS: brew install mysql; Ubuntu: apt-get install mysql-server-core-8.0)';
     throw new Error(
-      `The tests and the demo need a real ${engine} server. ${[...unfit, ''].join('. ')}Install ${advice}, with its ` +
-        `server program (${names.join(' or ')}) on the PATH. Why none could be fetched: ${(error as Error).message}`,
+      `The tests and the demo need a real ${engine} server. ${[...unfit, ''].join(' ')}Install ${advice}, with its server ` +
+        `program (${names.join(' or ')}) on the PATH. Why none could be fetched: ${(error as Error).message}`,
       { cause: error },
     );
   }
 }
 
 /** What this program is, or undefined where it is the other engine (MariaDB installs a `mysqld` too). */
-async function describe(engine: Engine, program: Program, base: string[], share?: string) {
+async function describe(engine: Engine, program: Program, base: string[] = []): Promise<Installation | undefined> {
   const { command, args, environment } = program;
-  const { stdout } = await run(command, [...args, '--no-defaults', ...base, '--version'], { env: environment });
-  if (/mariadb/i.test(stdout) !== (engine === 'mariadb')) return;
-  const version = /Ver (\d+\.\d+\.\d+)/.exec(stdout)?.[1];
-  if (!version) throw new Error(`${command} --version said: ${stdout}`);
-  if (!share && engine === 'mariadb') {
-    const help = await run(command, [...args, '--no-defaults', '--verbose', '--help'], {
-      env: environment,
-      maxBuffer: 16 << 20,
-    });
-    share = /^lc-messages-dir\s+(\S+)/m.exec(help.stdout)?.[1] ?? '';
-  }
-  return { ...program, engine, version, base, share: share ?? '' } satisfies Installation;
+  const ask = async (...questions: string[]) =>
+    (await run(command, [...args, '--no-defaults', ...base, ...questions], { env: environment, maxBuffer: 16 << 20 }))
+      .stdout;
+  const about = await ask('--version');
+  if (/mariadb/i.test(about) !== (engine === 'mariadb')) return;
+  const version = /Ver (\d+\.\d+\.\d+)/.exec(about)?.[1];
+  if (!version) throw new Error(`--version says ${about}`);
+  return {
+    ...program,
+    engine,
+    version,
+    base,
+    scripts: engine === 'mariadb' ? findScripts(await ask('--verbose', '--help')) : [],
+  };
+}
+
+/** The scripts that make MariaDB's own tables, in their order, from what the server says of its folders. */
+function findScripts(help: string): string[] {
+  const [folder, base] = ['lc-messages-dir', 'basedir'].map(
+    name => new RegExp(`^${name}\\s+(/.*)`, 'm').exec(help)?.[1],
+  );
+  const folders = [folder, ...['share/mysql', 'share/mariadb', 'share'].map(name => base && join(base, name))];
+  const find = (name: string) =>
+    folders.flatMap(cwd =>
+      cwd ? globSync(`{mysql,mariadb,maria}_${name}.sql`, { cwd }).map(file => join(cwd, file)) : [],
+    )[0];
+  const tables = find('system_tables');
+  if (!tables) throw new Error('its script mariadb_system_tables.sql is missing');
+  const others = ['performance_tables', 'system_tables_data', 'add_gis_sp_bootstrap', 'sys_schema'];
+  return [tables, ...others.flatMap(name => find(name) ?? [])];
 }
 
 function atLeast(version: string, [major, minor]: [number, number]) {

@@ -148,7 +148,7 @@ async function converse(socket: net.Socket, note: Note, options: TdsOptions & { 
       send(link, PACKET.response, done({ attention: true }));
       continue;
     }
-    if (first && type === PACKET.batch) {
+    if (type === PACKET.batch && (first || batch(body).startsWith('SET '))) {
       const sql = batch(body);
       note('initial', { sql });
       if (await goneWrong('initial', packets(PACKET.response, done({})))) return;
