@@ -626,7 +626,6 @@ export function csvField(value: string): string {
   return needsQuotes.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
 }
 
-/** A record of RFC 4180, with its line end. */
 export const csvLine = (fields: readonly string[]) => `${fields.map(csvField).join(',')}\r\n`;
 
 // ── on one machine ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -805,8 +804,7 @@ function putObject(s3: S3Client, end: number): Surroundings['put'] {
 }
 
 // ── workers in other accounts ─────────────────────────────────────────────────────────────────────────────────────────
-/** Databases for one invocation; `runs` is how often the worker was run for them and gave no answer. */
-type Batch = { arn: string; databases: Database[]; runs: number };
+type Batch = { arn: string; databases: Database[]; runs: number }; // `runs` of the worker that gave no answer
 
 /** Invokes each database's worker, by its whole ARN and in its region, and hands over every result that comes back. */
 const invokeWorkers =

@@ -1,5 +1,5 @@
-// The worker: connects to the databases of one AWS account, runs the fixed queries of queries/ and returns their rows.
-// It runs as a Lambda in each account (`handler`) and, for `--local`, in the operator's own process (`collect`).
+// The worker: reads the databases of one AWS account by the fixed queries of queries/, as a Lambda in each account
+// (`handler`) and, for `--local`, in the operator's own process (`collect`).
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import crypto from 'node:crypto';
@@ -740,6 +740,8 @@ async function readMysql(reading: Reading, session: Session): Promise<Answered> 
   };
   try {
     return await ask(whole).catch(error => {
+      // No memory was left for a temporary table.
+      if (error.errno === 1146) return session.run('SET SESSION big_tables = 1').then(() => ask(whole));
       const standIn = /^-- without mysql\.user\.authentication_string: (SELECT [^;]*?FROM mysql\.user)$/m;
       const [, withoutHashes] = standIn.exec(whole.replace(/\n-- (?!without)/g, ' ')) ?? []; // a comment of several lines
       if (error.errno !== 1143 || !/authentication_string/.test(error.message) || !withoutHashes) throw error;

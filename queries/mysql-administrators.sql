@@ -524,11 +524,12 @@ step AS (
   JOIN mysql.user ON NOT (account_locked = 'Y' AND password_expired = 'Y' AND COALESCE(authentication_string, '') = '')
 ),
 -- Which role that holds anything leads to which, and in how many steps: UNION ends circles, and keeps one row where many ways are equally long.
+-- (A list of texts without a width would be read again for each role.)
 reach AS (
   SELECT name AS source, name, 0 AS length, FALSE AS admin_option
   FROM account
   WHERE (granted_to_others OR @@GLOBAL.mandatory_roles <> '') AND (LOCATE('Y', held) > 0 OR LOWER(REPLACE(name, '''', '')) IN (
-    SELECT LOWER(REPLACE(grantee, '''', ''))
+    SELECT CAST(LOWER(REPLACE(grantee, '''', '')) AS CHAR(384))
     FROM (
       SELECT CONCAT(USER, '@', HOST) AS grantee FROM mysql.global_grants
       UNION ALL SELECT CONCAT(User, '@', Host) FROM mysql.db

@@ -951,7 +951,7 @@ describe('a fleet', { concurrency: 3 }, () => {
   });
 
   test('S3 is busy until the function must end: it says so in time', async context => {
-    const fleet = await startFleet(context, six(), { ...quick, orchestrator: { timeoutSeconds: 12 } });
+    const fleet = await startFleet(context, six(), { ...quick, orchestrator: { timeoutSeconds: 20 } });
     fleet.aws.faults.push({ on: 'PutObject *', times: 1000, error: [503, 'SlowDown'] });
     const ran = await run(fleet);
     checkNone(fleet, ran);

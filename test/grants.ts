@@ -232,12 +232,13 @@ export async function crowd(server: Server, accounts: number, roles: number) {
   const mysql = server.engine === 'mysql';
   const roleHost = mysql ? '%' : '';
   const host = (i: number) => (i % 10 ? '%' : 'localhost');
+  const holds = (role: number) => role % 5 < 2; // the other roles hold nothing themselves
   if (mysql) {
     const columns =
       'User,Host,ssl_cipher,x509_issuer,x509_subject,account_locked,password_expired,Create_user_priv,Select_priv';
-    const user = (name: string, at: string, locked: string, power: boolean) => [
+    const user = (name: string, at: string, locked: string, power: boolean, reads = true) => [
       ...[name, at, '', '', '', locked, locked],
-      ...[power ? 'Y' : 'N', 'Y'],
+      ...[power ? 'Y' : 'N', reads ? 'Y' : 'N'],
     ];
     await insert(
       'user',
@@ -247,13 +248,14 @@ export async function crowd(server: Server, accounts: number, roles: number) {
     await insert(
       'user',
       columns,
-      rows(roles, i => user(`role${i}`, '%', 'Y', i % 5 === 0)),
+      rows(roles, i => user(`role${i}`, '%', 'Y', i % 5 === 0, holds(i))),
     );
   } else {
-    const priv = (power: boolean, role: object) => JSON.stringify({ access: power ? 33554432 : 1, ...role });
+    const priv = (power: boolean, more: object) => JSON.stringify({ access: power ? 33554432 : 1, ...more });
+    const none = (i: number) => (holds(i) ? {} : { access: 0 });
     await insert('global_priv', 'User,Host,Priv', [
       ...rows(accounts, i => [`u${Math.ceil(i / 2)}`, host(i), priv(i % 50 === 0, { version_id: 101100 })]),
-      ...rows(roles, i => [`role${i}`, '', priv(i % 5 === 0, { version_id: 101100, is_role: true })]),
+      ...rows(roles, i => [`role${i}`, '', priv(i % 5 === 0, { version_id: 101100, is_role: true, ...none(i) })]),
     ]);
   }
   const [table, columns] = mysql
@@ -276,7 +278,7 @@ export async function crowd(server: Server, accounts: number, roles: number) {
   const grant = 'Select_priv,Insert_priv,Update_priv,Grant_priv';
   await insert('db', `User,Host,Db,${grant}`, [
     ...rows(accounts, i => [`u${Math.ceil(i / 2)}`, host(i), `app${i}`, 'Y', 'Y', 'Y', i % 10 ? 'N' : 'Y']),
-    ...rows(roles, i => [`role${i}`, roleHost, `app${i}`, 'Y', 'Y', 'Y', 'N']),
+    ...rows(roles, i => [`role${i}`, roleHost, `app${i}`, 'Y', 'Y', 'Y', 'N']).filter((_, i) => holds(i + 1)),
   ]);
   await server.query('FLUSH PRIVILEGES');
 }
