@@ -12,13 +12,13 @@ SET SESSION max_recursive_iterations = 1000;
 SET SESSION sql_big_selects = 1;
 SET SESSION max_statement_time = 60;
 SET SESSION div_precision_increment = 4;
--- Memory: a sort takes whole names, and a temporary table has room, without which lists come back cut.
+-- Memory: a sort takes whole names, and a temporary table has room, without which lists come back cut. More would be taken of the server at once.
 SET SESSION max_sort_length = 4096;
-SET SESSION sort_buffer_size = 8388608;
-SET SESSION tmp_table_size = 67108864;
-SET SESSION max_heap_table_size = 67108864;
+SET SESSION sort_buffer_size = 1048576;
+SET SESSION tmp_table_size = 16777216;
+SET SESSION max_heap_table_size = 16777216;
 -- Joins by hash, not each row with each.
 SET SESSION join_cache_level = 4;
-SET SESSION join_buffer_size = 4194304;
-SET SESSION join_buffer_space_limit = 268435456;
+SET SESSION join_buffer_size = 262144;
+SET SESSION join_buffer_space_limit = 33554432;
 SET SESSION optimizer_switch = 'derived_merge=off,derived_with_keys=on,materialization=on,join_cache_hashed=on,optimize_join_buffer_size=on';
