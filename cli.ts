@@ -40,6 +40,7 @@ import {
   stripControls,
   trustAuthorities,
   version,
+  within,
 } from './worker.ts';
 
 // Older ones have no tls.setDefaultCACertificates. The imports above run first: nothing in them may need a newer Node.
@@ -357,12 +358,8 @@ async function* invoke(functionName = 'db-admin-report-orchestrator', event: obj
 }
 
 /** Silence for much longer than the orchestrator is ever silent is a connection that was cut without a word. */
-function withinSilence<T>(next: Promise<T>, what: string): Promise<T> {
-  const silence = sleep(limits.silence).then(() => {
-    throw new BrokenStream(`${what} for ${limits.silence / seconds} s`);
-  });
-  return Promise.race([next, silence]);
-}
+const withinSilence = <T>(next: Promise<T>, what: string) =>
+  within(next, limits.silence, new BrokenStream(`${what} for ${limits.silence / seconds} s`));
 
 /** The manifest, as soon as it is listed: to whoever may not list, S3 says "access denied" of what is not there yet. */
 async function waitForManifest(location: string, until: number): Promise<Buffer> {
@@ -1055,6 +1052,9 @@ if ([typed, `${typed}.ts`].some(file => fs.existsSync(file) && fs.realpathSync(f
   process.stdout.write('', (error?: NodeJS.ErrnoException | null) => {
     const unsaid = error && error.code !== 'EPIPE';
     if (unsaid) process.stderr.write(`standard output cannot be written: ${fileFault(error)}\n`);
-    process.exit(unsaid ? code || 1 : code); // a socket that a driver forgot must not keep the process alive
+    process.exitCode = unsaid ? code || 1 : code;
+    // Only where a driver forgot a socket: process.exit waits for ever for V8's compiler if that waits for its collector
+    // (nodejs/node#54918), as after the 1 GB that the SDK asks for where a web page answers.
+    setTimeout(() => process.exit(), 1 * seconds).unref();
   });
 }

@@ -480,7 +480,7 @@ export function memoize<Key extends [string?], T>(make: (...key: Key) => T): (..
 }
 
 /** A driver's promise may never settle: this one does. The connection is ended by whoever catches the error. */
-function within<T>(promise: Promise<T>, ms: number, late: Error): Promise<T> {
+export function within<T>(promise: Promise<T>, ms: number, late: Error): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => reject(late), ms);
     promise.finally(() => clearTimeout(timer)).then(resolve, reject);

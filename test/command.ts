@@ -7,6 +7,9 @@ import { parseString } from 'fast-csv';
 
 export const root = path.join(import.meta.dirname, '..');
 
+/** For `spawn`: a child that hangs fails its own test alone; one that is left over keeps its test file from ending. */
+export const killedLate = { timeout: 180_000, killSignal: 'SIGKILL' } as const;
+
 /** What came of a command; `code` is what a shell shows: 128 and the signal's number where a signal ended it. */
 export type Ran = { code: number; stdout: string; stderr: string; ms: number };
 
@@ -39,6 +42,7 @@ export async function runCli(args: string[], settings: Settings = {}): Promise<R
   const started = Date.now();
   // A process group of its own, since Ctrl-C in a terminal reaches npx, tsx and Node alike.
   const child = spawn(...commandLine(args, settings), { env, cwd, detached: true });
+  const hanging = setTimeout(() => process.kill(-child.pid!, killedLate.killSignal), killedLate.timeout);
   const ran: Ran = { code: 0, stdout: '', stderr: '', ms: 0 };
   let pressing: NodeJS.Timeout | undefined;
   child.stdout.on('data', text => {
@@ -51,6 +55,7 @@ export async function runCli(args: string[], settings: Settings = {}): Promise<R
   });
   const [code, signal] = (await once(child, 'close')) as [number, null] | [null, NodeJS.Signals];
   clearTimeout(pressing);
+  clearTimeout(hanging);
   ran.code = code ?? 128 + constants.signals[signal!];
   ran.ms = Date.now() - started;
   return ran;
