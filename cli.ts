@@ -359,7 +359,7 @@ async function* invoke(functionName = 'db-admin-report-orchestrator', event: obj
 
 /** Silence for much longer than the orchestrator is ever silent is a connection that was cut without a word. */
 const withinSilence = <T>(next: Promise<T>, what: string) =>
-  within(next, limits.silence, new BrokenStream(`${what} for ${limits.silence / seconds} s`));
+  within(next, limits.silence, () => new BrokenStream(`${what} for ${limits.silence / seconds} s`));
 
 /** The manifest, as soon as it is listed: to whoever may not list, S3 says "access denied" of what is not there yet. */
 async function waitForManifest(location: string, until: number): Promise<Buffer> {
@@ -1053,8 +1053,7 @@ if ([typed, `${typed}.ts`].some(file => fs.existsSync(file) && fs.realpathSync(f
     const unsaid = error && error.code !== 'EPIPE';
     if (unsaid) process.stderr.write(`standard output cannot be written: ${fileFault(error)}\n`);
     process.exitCode = unsaid ? code || 1 : code;
-    // Only where a driver forgot a socket: process.exit waits for ever for V8's compiler if that waits for its collector
-    // (nodejs/node#54918), as after the 1 GB that the SDK asks for where a web page answers.
+    // For a socket that a driver forgot. At once it may wait for ever, for V8's own threads (nodejs/node#54918).
     setTimeout(() => process.exit(), 1 * seconds).unref();
   });
 }

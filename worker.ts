@@ -173,8 +173,8 @@ export async function listServers(region: string): Promise<Population> {
       Array.fromAsync(rds.paginateDescribeDBClusters({ client }, {}), page => page.DBClusters ?? []),
       Array.fromAsync(rds.paginateDescribeDBInstances({ client }, {}), page => page.DBInstances ?? []),
     ]);
-    const late = new Error(`no answer within ${limits.population / seconds} s`);
-    const [clusters, instances] = await within(pages, limits.population, late);
+    const late = `no answer within ${limits.population / seconds} s`;
+    const [clusters, instances] = await within(pages, limits.population, () => new Error(late));
     const byId = new Map(clusters.flat().map(cluster => [cluster.DBClusterIdentifier, cluster]));
     // Aurora Serverless v1 has no instances; a cluster of another kind without them cannot be logged in to.
     const serverless = [...byId.values()].filter(cluster => cluster.EngineMode === 'serverless');
@@ -290,7 +290,7 @@ async function readDatabase(database: Database, options: Options, mayRead: Limit
         ? 'timed out: the run had no time left to read it'
         : `timed out after ${limits.database / seconds} s`;
     if (reading.end <= Date.now()) throw new Error(late);
-    return within(work(), reading.end - Date.now(), new Error(late));
+    return within(work(), reading.end - Date.now(), () => new Error(late));
   };
   const whole = async (): Promise<DatabaseResult> => {
     const session = await inTime(() => connect(reading, options.credentials));
@@ -479,10 +479,10 @@ export function memoize<Key extends [string?], T>(make: (...key: Key) => T): (..
   };
 }
 
-/** A driver's promise may never settle: this one does. The connection is ended by whoever catches the error. */
-export function within<T>(promise: Promise<T>, ms: number, late: Error): Promise<T> {
+/** A driver's promise may never settle: this one does. The connection is ended by whoever catches the error that `late` makes. */
+export function within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(late), ms);
+    const timer = setTimeout(() => reject(late()), ms);
     promise.finally(() => clearTimeout(timer)).then(resolve, reject);
   });
 }
@@ -493,7 +493,7 @@ const coded = (code: string, message: string) => Object.assign(new Error(message
 async function guarded<T>(answer: Promise<T>, socket: net.Socket, ms: number, cut: () => void): Promise<T> {
   const most = socket.bytesRead + limits.received;
   const end = Date.now() + ms;
-  const late = coded('ETIMEDOUT', `more than ${Math.round(ms / seconds)} s`);
+  const late = () => coded('ETIMEDOUT', `more than ${Math.round(ms / seconds)} s`);
   let timedOut = false;
   const look = () => {
     if (timedOut || (Date.now() < end && socket.bytesRead <= most)) return;
@@ -503,11 +503,13 @@ async function guarded<T>(answer: Promise<T>, socket: net.Socket, ms: number, cu
   const watch = setInterval(look, 250); // what comes through TLS is no data of this socket
   socket.on('data', look);
   try {
-    return await within(answer, ms + 1.5 * limits.grace, late);
+    return await within(answer, ms + 1.5 * limits.grace, () => {
+      socket.destroy();
+      return late();
+    });
   } catch (error) {
-    if (error === late) socket.destroy();
     if (socket.bytesRead > most) throw coded('TOO_LARGE', `${limits.received / 2 ** 20} MB`);
-    throw timedOut ? late : error;
+    throw timedOut ? late() : error;
   } finally {
     clearInterval(watch);
     socket.off('data', look);
@@ -590,7 +592,7 @@ const namesOfHostsFile = memoize(() => {
 async function lookUp(host: string): Promise<{ address: string; family: number }[]> {
   const family = net.isIP(host);
   if (family) return [{ address: host, family }];
-  const silence = coded('NAME_SERVER', `the name server did not answer for ${host}: correct it, or \`host\``);
+  const silence = () => coded('NAME_SERVER', `the name server did not answer for ${host}: correct it, or \`host\``);
   const system = () => within(dns.lookup(host, { all: true }), limits.lookup, silence);
   if (!host.includes('.') || namesOfHostsFile().has(host.toLowerCase())) return system();
   const resolver = new dns.Resolver({ timeout: limits.lookup / 5, tries: 2 });
@@ -605,7 +607,7 @@ async function lookUp(host: string): Promise<{ address: string; family: number }
   if (addresses.length > 0) return addresses;
   const codes = answers.map(answer => (answer as PromiseRejectedResult).reason.code);
   // The system is not asked again: it looks up two names at a time for all of the process, and others would wait.
-  if (codes.includes('ETIMEOUT') || codes.includes('NAME_SERVER')) throw silence;
+  if (codes.includes('ETIMEOUT') || codes.includes('NAME_SERVER')) throw silence();
   const known = codes.includes('ENOTFOUND') || codes.includes('ENODATA');
   const error = coded(known ? 'ENOTFOUND' : 'EAI_AGAIN', codes.join());
   return system().catch(() => Promise.reject(error)); // the system has search domains, too
@@ -758,16 +760,15 @@ async function readMysql(reading: Reading, session: Session): Promise<Answered> 
   }
 }
 
-/** Settings of the session, statement by statement: what this server does not have, or lets nobody set, is passed over. */
+/** Settings of the session, in one statement; one by one where this server lacks one or lets nobody set it: that is passed over. */
 async function setUp(reading: Reading, session: Session, file: string) {
-  const statements = ran(reading, file)
-    .replace(/^\s*--.*$/gm, '')
-    .split(';');
-  for (const statement of statements.map(each => each.trim()).filter(Boolean)) {
-    await session.run(statement).catch(error => {
+  const text = ran(reading, file).replace(/^\s*--.*$/gm, '');
+  const settings = text.split(';').flatMap(each => each.trim().replace(/^SET /, '') || []);
+  const set = (some: string[]) =>
+    session.run(`SET ${some.join(', ')}`).catch(error => {
       if (![1193, 1227, 1231].includes(error.errno)) throw error; // unknown variable, no privilege, wrong value
     });
-  }
+  if (!(await set(settings))) for (const setting of settings) await set([setting]);
 }
 
 // ── SQL Server ────────────────────────────────────────────────────────────────────────────────────────────────────────

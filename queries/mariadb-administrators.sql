@@ -15,7 +15,8 @@ WITH RECURSIVE
 
 -- Accounts and roles -----------------------------------------------------------------------------------------------------------------------
 -- The key is user@host, of a role role@ (no host holds an @). Names are made utf8mb4_bin where they are read, and so are compared byte by byte;
--- hosts are made lower case, since the server takes them without regard to case.
+-- hosts are made lower case, since the server takes them without regard to case. A temporary table with a text of more than 512 characters is a
+-- file: what can be no longer is told so by a CAST.
 account AS (
   SELECT
     CONVERT(CONCAT(User, '@', LOWER(Host)) USING utf8mb4) COLLATE utf8mb4_bin AS name,
@@ -365,7 +366,7 @@ object_right AS (
     everything,
     grantable,
     in_tables,
-    NULLIF(CONCAT_WS('; ',
+    CAST(NULLIF(CONCAT_WS('; ',
       IF(in_tables, NULL, CONCAT('in force, but no longer in the tables: ', privileges, ' ON ', object_name, '.*')),
       IF(is_pattern, CONCAT(object_name, ' is a pattern of schema names', IF(reach = 'mysql', ', which mysql matches', '')), NULL),
       CASE
@@ -375,7 +376,7 @@ object_right AS (
         WHEN grantee_user = '' THEN 'granted to the anonymous account, whose schema grants hold for everybody from its hosts'
         ELSE 'granted to the same user from more hosts, which holds for this one too'
       END
-    ), '') AS note
+    ), '') AS CHAR(512)) AS note
   FROM (
     SELECT
       governed.*,
@@ -438,7 +439,7 @@ direct_right AS (
     UNION ALL
     SELECT
       name, via, scope, reach, table_name, word.privilege, on_object,
-      CONCAT(IF(everything, 'ALL PRIVILEGES', word.privilege), on_object), grantable, in_tables, note
+      CAST(CONCAT(IF(everything, 'ALL PRIVILEGES', word.privilege), on_object) AS CHAR(512)), grantable, in_tables, note
     FROM object_right
     JOIN (
       SELECT privilege FROM privilege_bit UNION ALL SELECT 'ALL PRIVILEGES' UNION ALL SELECT 'PROXY'
@@ -503,9 +504,14 @@ chain AS (
 ),
 arrival AS (
   SELECT
-    source, member, step.role, length + 1 AS length, chain.admin_option OR step.admin_option AS admin_option, to_everybody
-  FROM chain
-  JOIN step ON step.role = chain.name
+    source, member, step.role, length + 1 AS length, way.admin_option OR step.admin_option AS admin_option, to_everybody
+  FROM (
+    -- Each chain without its text, of which the server would make files.
+    SELECT source, name, 0 AS length, FALSE AS admin_option FROM reach WHERE length = 0
+    UNION ALL
+    SELECT source, name, length, admin_option FROM last_step WHERE place = 1
+  ) AS way
+  JOIN step ON step.role = way.name
   WHERE member <> source
 ),
 -- What everybody has: its own rights, those through roles, and as a proxy those of the other account, which it becomes.
@@ -526,10 +532,10 @@ attained AS (
   UNION ALL
   SELECT
     governed.name, governed.name, scope, 'PROXY', CONCAT(' ON ', object_name), extent, CONCAT('PROXY ON ', object_name), TRUE,
-    CONCAT(
+    CAST(CONCAT(
       'becomes ', object_name, ' where its login plugin maps it so',
       IF(grantee_user = '', '; granted to the anonymous account, and so to everybody from its hosts', '')
-    ),
+    ) AS CHAR(512)),
     governed.grantable, 0, '', FALSE, TRUE
   FROM attained
   JOIN governed ON object_name = attained.name AND kind = 'proxy'

@@ -1,8 +1,8 @@
 -- What the worker's session sets before it reads the administrators of a MariaDB server of any version: settings of the server, and statements
 -- that it runs for every new session (init_connect), would otherwise change the answer, cut it without a word, or make it slow.
 --
--- The statements run one by one. None needs a privilege, and nothing outside of this session changes. A version that lacks a setting, or a value
--- of it, or asks for a privilege, answers 1193, 1231 or 1227, which does no harm.
+-- They are sent as one statement, so that a server is asked once. None needs a privilege, and nothing outside of this session changes. Where a
+-- version lacks a setting, or a value of it, or asks for a privilege (1193, 1231, 1227), they are sent one by one, and that one is passed over.
 
 -- Names come as they are; latin1 would show two Japanese names as one and the same ????.
 SET NAMES utf8mb4 COLLATE utf8mb4_bin;

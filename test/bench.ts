@@ -212,39 +212,42 @@ const people = [
   ]).flat(),
 ];
 
-/** A MySQL and a MariaDB with these people, and the statements with which the command reads them. */
-type Pair = { servers: Server[]; statements: Record<string, string[]> };
+/** A MySQL and a MariaDB with these people, the statements with which the command reads them, and the files of these as a script. */
+type Pair = { servers: Server[]; statements: Record<string, string[]>; scripts: Record<string, string> };
 let pair: Promise<Pair> | undefined;
 function thePair(): Promise<Pair> {
   pair ??= startPair();
   return pair;
 }
 
+/** The settings of a session as one statement, as the worker sends them. */
+function joinSettings(text: string): string {
+  const statements = text.replace(/^\s*--.*$/gm, '').split(';');
+  return `SET ${statements.flatMap(each => each.trim().replace(/^SET /, '') || []).join(', ')}`;
+}
+
 async function startPair(): Promise<Pair> {
   const servers = await Promise.all(['MySQL 9.7', 'MariaDB 10.11'].map(kind => serve(kind, people)));
   const statements: Pair['statements'] = {};
+  const scripts: Pair['scripts'] = {};
   const { manifest } = await report(servers);
   for (const [i, { queries }] of manifest.databases.entries()) {
     const server = servers[i]!;
     const connection = await server.connect(login.user, login.password);
     statements[server.engine] = [];
+    scripts[server.engine] = path.join(folder, `${server.engine}.sql`);
     for (const sha256 of queries) {
       const { file, text } = manifest.queries.find(query => query.sha256 === sha256)!;
-      // The session's settings are a statement each, and some are another version's.
-      const parts = /-session\.sql$/.test(file) ? text.replace(/^\s*--.*$/gm, '').split(';') : [text];
-      for (const part of parts.map(part => part.trim()).filter(Boolean)) {
-        const fits = await connection.query(part).then(
-          () => true,
-          () => parts.length === 1,
-        );
-        if (fits) statements[server.engine]!.push(part);
-      }
+      const statement = /-session\.sql$/.test(file) ? joinSettings(text) : text;
+      await connection.query(statement);
+      statements[server.engine]!.push(statement);
+      fs.appendFileSync(scripts[server.engine]!, `${text.replace(/;\s*$/, '')};\n`);
     }
     await connection.end();
     const texts = statements[server.engine]!;
     note(`${server.engine} ${server.version}: ${texts.length} statements, ${Buffer.byteLength(texts.join(''))} bytes`);
   }
-  return { servers, statements };
+  return { servers, statements, scripts };
 }
 
 /** `count` ports that lead to the servers in turn: many hosts, so that no TLS session is taken up again. */
@@ -269,7 +272,7 @@ async function listen(count: number, servers: Server[]) {
 
 /** CPU of one database: the command, bare sockets, a script with mysql2, and MariaDB's client under xargs. */
 async function client() {
-  const { servers, statements } = await thePair();
+  const { servers, statements, scripts } = await thePair();
   const all = await listen(1000, servers);
   const many = all.slice(0, 300);
   const few = many.slice(0, 2); // one of each kind: what is left of the start-up when it is taken off
@@ -301,21 +304,18 @@ async function client() {
 
   const { command, args, environment } = await mariadbClient();
   const stdin = path.join(folder, 'xargs');
-  for (const [kind, texts] of Object.entries(statements)) {
-    const sql = texts.map(text => `${text.replace(/;\s*$/, '')};\n`).join('');
-    fs.writeFileSync(path.join(folder, `${kind}.sql`), sql);
-  }
-  const lines = all.map(({ port, kind }) => `--port=${port} "--execute=source ${path.join(folder, `${kind}.sql`)}"\n`);
+  const lines = all.map(({ port, kind }) => `--port=${port} "--execute=source ${scripts[kind]}"\n`);
   fs.writeFileSync(stdin, lines.join(''));
   const options = ['--protocol=tcp', '--host=localhost', `--user=${login.user}`, '--default-character-set=utf8mb4'];
   const loop = [...args, ...options, '--comments', '--batch', '--ssl', '--skip-ssl-verify-server-cert'];
-  const product1000 = await report(all);
-  const xargs1000 = await measure(['xargs', ['-P', String(limits.concurrency), '-n', '2', command, ...loop]], {
-    stdin,
-    env: { ...environment, MYSQL_PWD: login.password },
+  const shell: [string, string[]] = ['xargs', ['-P', String(limits.concurrency), '-n', '2', command, ...loop]];
+  const thousands = await takeTurns(2, {
+    product: () => report(all) as Promise<Cost>,
+    shell: () => measure(shell, { stdin, env: { ...environment, MYSQL_PWD: login.password } }),
   });
-  const against = `xargs -P${limits.concurrency} mariadb --ssl`;
-  const less = xargs1000.cpu / product1000.cpu;
+  note(thousands.map(({ product, shell }) => `command ${ms(product.cpu)}, xargs ${ms(shell.cpu)}`).join('; '));
+  const against = `xargs -P${limits.concurrency} mariadb --ssl, the same files`;
+  const less = median(thousands.map(({ product, shell }) => shell.cpu / product.cpu));
   judge(`CPU of the client, ${all.length} databases`, against, less, '×', { bar: 8, aim: 12, more: true });
 }
 
@@ -336,7 +336,7 @@ async function local() {
     };
     await Promise.all(lanes.map(lane));
   };
-  const outcomes = await takeTurns(2, {
+  const outcomes = await takeTurns(4, {
     product: async () => (await report(databases, { runner: 'npx tsx' })).wall,
     servers: () => clock(alone),
   });
@@ -360,11 +360,13 @@ async function serverCpu(server: Server): Promise<number> {
   return 10 * (Number(fields[11]) + Number(fields[12])); // utime and stime, in ticks of 10 ms
 }
 
-/** What one read costs the database server. */
+/** What one read costs the database server. One after the other: no server is read by two at a time. */
 async function production() {
   const { servers } = await thePair();
   const times = 50;
+  const oneByOne = withLimits({ concurrency: 1 });
   for (const server of servers) {
+    const reads = Array.from({ length: times }, () => server);
     const accounts = await server.query('SELECT User, Host FROM mysql.user');
     const spent = async (work: () => Promise<unknown>) => {
       const before = await serverCpu(server);
@@ -382,7 +384,7 @@ async function production() {
       }
     };
     const outcomes = await takeTurns(3, {
-      product: () => spent(() => report(Array.from({ length: times }, () => server))),
+      product: () => spent(() => report(reads, { change: oneByOne })),
       grants: () => spent(showGrants),
     });
     const of = (name: 'product' | 'grants') => median(outcomes.map(outcome => outcome[name]));
@@ -502,9 +504,7 @@ async function older() {
   const session = manifest.queries.find(({ file }) => file.endsWith('-session.sql'))?.text ?? '';
   const ask = (file: string) => async () => {
     const connection = await server.connect(login.user, login.password);
-    for (const statement of session.replace(/^\s*--.*$/gm, '').split(';')) {
-      if (statement.trim()) await connection.query(statement).catch(() => {}); // another version's
-    }
+    await connection.query(joinSettings(session));
     const query = connection.query(fs.readFileSync(path.join(root, 'queries', file), 'utf8'));
     const failed = query.then(
       () => '',

@@ -11,7 +11,7 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import tls from 'node:tls';
-import { limits } from '../worker.ts';
+import { limits, rowColumns } from '../worker.ts';
 
 /** Does something while the worker in this process has other limits. */
 export async function withLimits<T>(changed: Partial<typeof limits>, body: () => Promise<T>): Promise<T> {
@@ -209,6 +209,17 @@ const resultHead = (sequence: number) => [
   packet(sequence + 2, END_OF_LIST),
 ];
 
+/** A whole result of texts. */
+function result(columns: readonly string[], rows: string[][]): Buffer {
+  const list = [
+    ...columns.map(columnDefinition),
+    END_OF_LIST,
+    ...rows.map(row => Buffer.concat(row.map(text))),
+    END_OF_LIST,
+  ];
+  return Buffer.concat([Buffer.from([columns.length]), ...list].map((payload, i) => packet(i + 1, payload)));
+}
+
 type Command = { socket: net.Socket; sql: string };
 
 /**
@@ -295,6 +306,20 @@ export const endingQueries = (certificate?: KeyAndCertificate) => {
   const message = 'Query execution was interrupted, maximum statement execution time exceeded';
   return mysql({ certificate, onQuery: ({ socket }) => void socket.write(failure(1, 3024, '#HY000', message)) });
 };
+
+/** A MySQL 5.7 in which nobody is an administrator: it has no recursive queries, and so no setting for them. */
+export const older = (certificate?: KeyAndCertificate) =>
+  mysql({
+    certificate,
+    onQuery({ socket, sql }) {
+      if (/^SET [^;]*cte_max_recursion_depth/.test(sql))
+        socket.write(failure(1, 1193, '#HY000', "Unknown system variable 'cte_max_recursion_depth'"));
+      else if (sql.startsWith('SET')) socket.write(packet(1, OK));
+      else if (/^SHOW GLOBAL VARIABLES/m.test(sql))
+        socket.write(result(['Variable_name', 'Value'], [['version', '5.7.44-log']]));
+      else socket.write(result(rowColumns, []));
+    },
+  });
 
 /** Answers a query with a column definition whose length runs past its packet. */
 export const malformedAnswer = (certificate?: KeyAndCertificate) =>

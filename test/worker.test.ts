@@ -540,6 +540,18 @@ test('where the limit of a server is shorter than that of the tool, its setting 
   assert.match(detail, /^timed out: .* than the server allows \(max_execution_time\).*interrupted/);
 });
 
+test('the settings of a session are one statement; where the server lacks one, they are sent one by one without it', async () => {
+  const server = await faults.older(right);
+  const { result, detail, engine_version } = await read({ port: server.port });
+  await server.stop();
+  assert.deepEqual([result, detail, engine_version], ['none', '', '5.7.44-log']);
+  const sent = server.log.flatMap(event => (event.event === 'query' ? [String(event.sql)] : []));
+  const file = fs.readFileSync(path.join(root, 'queries/mysql-session.sql'), 'utf8');
+  const settings = file.match(/^SET [^;]+(?=;)/gm)!;
+  assert.ok(settings.length > 10);
+  assert.deepEqual(sent.slice(2, -1), [`SET ${settings.map(each => each.slice(4)).join(', ')}`, ...settings]);
+});
+
 test('work runs in its order, so much at the same time and no more, whatever fails', async () => {
   const run = limited(3);
   let now = 0;
