@@ -469,13 +469,20 @@ step AS (
   WHERE NOT is_role
 ),
 -- Which role that holds anything leads to which, and in how many steps: UNION ends circles, and keeps one row where many ways are equally long.
+-- Roles that hold the same have the same digest in `holding`; one with grants on schemas or tables is like no other.
 reach AS (
-  SELECT CONCAT(user_name, '@') AS source, CONCAT(user_name, '@') AS name, 0 AS length, FALSE AS admin_option
-  FROM account
-  WHERE is_role
-    AND (name IN (SELECT name FROM global_access) OR name IN (SELECT name FROM governed WHERE kind IN ('schema', 'table')))
+  SELECT
+    CONCAT(user_name, '@') AS source, UNHEX(SHA1(IF(special, account.name, effective_access))) AS holding, CONCAT(user_name, '@') AS name, 0 AS length,
+    FALSE AS admin_option
+  FROM (
+    SELECT account.*, name IN (SELECT name FROM governed WHERE kind IN ('schema', 'table')) AS special
+    FROM account
+    WHERE is_role
+  ) AS account
+  LEFT JOIN global_access ON global_access.name = account.name
+  WHERE special OR effective_access IS NOT NULL
   UNION
-  SELECT source, member, length + 1, reach.admin_option OR role_edge.admin_option
+  SELECT source, holding, member, length + 1, reach.admin_option OR role_edge.admin_option
   FROM reach
   JOIN role_edge ON role_edge.role = reach.name
   WHERE length < 100 AND to_role AND member <> source
@@ -483,7 +490,8 @@ reach AS (
 -- The last step of the shortest way from one role to another; of several the first by name.
 last_step AS (
   SELECT
-    source, member AS name, role_edge.role, MIN(length) + 1 AS length, MAX(reach.admin_option OR role_edge.admin_option) AS admin_option,
+    source, MAX(holding) AS holding, member AS name, role_edge.role, MIN(length) + 1 AS length,
+    MAX(reach.admin_option OR role_edge.admin_option) AS admin_option,
     ROW_NUMBER() OVER (PARTITION BY source, member ORDER BY MIN(length), role_edge.role) AS place
   FROM reach
   JOIN role_edge ON role_edge.role = reach.name
@@ -502,17 +510,21 @@ chain AS (
   JOIN last_step ON last_step.source = chain.source AND last_step.role = chain.name
   WHERE place = 1
 ),
+-- Of the chains from a role to others that hold the same the nearest: the rest adds nothing. Two, since one may begin at the member itself.
+-- (Without the chain's text, of which the server would make files.)
 arrival AS (
   SELECT
     source, member, step.role, length + 1 AS length, way.admin_option OR step.admin_option AS admin_option, to_everybody
   FROM (
-    -- Each chain without its text, of which the server would make files.
-    SELECT source, name, 0 AS length, FALSE AS admin_option FROM reach WHERE length = 0
-    UNION ALL
-    SELECT source, name, length, admin_option FROM last_step WHERE place = 1
+    SELECT source, name, length, admin_option, ROW_NUMBER() OVER (PARTITION BY name, holding, admin_option ORDER BY length, source) AS place
+    FROM (
+      SELECT source, holding, name, length, admin_option FROM reach WHERE length = 0
+      UNION ALL
+      SELECT source, holding, name, length, admin_option FROM last_step WHERE place = 1
+    ) AS each_way
   ) AS way
   JOIN step ON step.role = way.name
-  WHERE member <> source
+  WHERE way.place <= 2 AND member <> source
 ),
 -- What everybody has: its own rights, those through roles, and as a proxy those of the other account, which it becomes.
 attained AS (

@@ -523,24 +523,39 @@ step AS (
   FROM mandatory_role
   JOIN mysql.user ON NOT (account_locked = 'Y' AND password_expired = 'Y' AND COALESCE(authentication_string, '') = '')
 ),
--- Which role that holds anything leads to which, and in how many steps: UNION ends circles, and keeps one row where many ways are equally long.
--- (A list of texts without a width would be read again for each role.)
+-- The roles that hold anything. Those that hold the same have the same digest in `holding`; one with other grants than static privileges is like no
+-- other. (A list of texts without a width would be read again for each role.)
+role_holding AS (
+  SELECT
+    granted_role.name,
+    CAST(UNHEX(SHA2(CONCAT_WS(' ', held, restrictions, list, IF(special, granted_role.name, '')), 256)) AS BINARY(32)) AS holding
+  FROM (
+    SELECT
+      name, held, restrictions,
+      LOWER(REPLACE(name, '''', '')) IN (
+        SELECT CAST(LOWER(REPLACE(grantee, '''', '')) AS CHAR(384))
+        FROM (
+          SELECT CONCAT(USER, '@', HOST) AS grantee FROM mysql.global_grants
+          UNION ALL SELECT CONCAT(User, '@', Host) FROM mysql.db
+          UNION ALL SELECT CONCAT(User, '@', Host) FROM mysql.tables_priv
+          UNION ALL SELECT CONCAT(User, '@', Host) FROM mysql.columns_priv
+          UNION ALL SELECT GRANTEE FROM information_schema.SCHEMA_PRIVILEGES
+        ) AS holder
+      ) AS special
+    FROM account
+    WHERE granted_to_others OR @@GLOBAL.mandatory_roles <> ''
+  ) AS granted_role
+  LEFT JOIN (
+    SELECT name, GROUP_CONCAT(privilege, grantable ORDER BY privilege) AS list FROM in_force WHERE privilege <> 'USAGE' GROUP BY name
+  ) AS in_force_now ON in_force_now.name = granted_role.name
+  WHERE LOCATE('Y', held) > 0 OR special OR list IS NOT NULL
+),
+-- Which of them leads to which, and in how many steps: UNION ends circles, and keeps one row where many ways are equally long.
 reach AS (
-  SELECT name AS source, name, 0 AS length, FALSE AS admin_option
-  FROM account
-  WHERE (granted_to_others OR @@GLOBAL.mandatory_roles <> '') AND (LOCATE('Y', held) > 0 OR LOWER(REPLACE(name, '''', '')) IN (
-    SELECT CAST(LOWER(REPLACE(grantee, '''', '')) AS CHAR(384))
-    FROM (
-      SELECT CONCAT(USER, '@', HOST) AS grantee FROM mysql.global_grants
-      UNION ALL SELECT CONCAT(User, '@', Host) FROM mysql.db
-      UNION ALL SELECT CONCAT(User, '@', Host) FROM mysql.tables_priv
-      UNION ALL SELECT CONCAT(User, '@', Host) FROM mysql.columns_priv
-      UNION ALL SELECT GRANTEE FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE <> 'USAGE'
-      UNION ALL SELECT GRANTEE FROM information_schema.SCHEMA_PRIVILEGES
-    ) AS holder
-  ))
+  SELECT name AS source, holding, name, 0 AS length, FALSE AS admin_option
+  FROM role_holding
   UNION
-  SELECT source, member, length + 1, reach.admin_option OR role_edge.admin_option
+  SELECT source, holding, member, length + 1, reach.admin_option OR role_edge.admin_option
   FROM reach
   JOIN role_edge ON role_edge.role = reach.name
   WHERE length < 100 AND to_role AND member <> source
@@ -548,7 +563,8 @@ reach AS (
 -- The last step of the shortest way from one role to another; of several the first by name.
 last_step AS (
   SELECT
-    source, member AS name, role_edge.role, MIN(length) + 1 AS length, MAX(reach.admin_option OR role_edge.admin_option) AS admin_option,
+    source, MAX(holding) AS holding, member AS name, role_edge.role, MIN(length) + 1 AS length,
+    MAX(reach.admin_option OR role_edge.admin_option) AS admin_option,
     ROW_NUMBER() OVER (PARTITION BY source, member ORDER BY MIN(length), role_edge.role) AS place
   FROM reach
   JOIN role_edge ON role_edge.role = reach.name
@@ -556,23 +572,27 @@ last_step AS (
   GROUP BY source, member, role_edge.role
 ),
 chain AS (
-  SELECT source, name, 0 AS length, FALSE AS admin_option, CAST('' AS CHAR(4000)) COLLATE utf8mb4_bin AS roles
+  SELECT source, holding, name, 0 AS length, FALSE AS admin_option, CAST('' AS CHAR(4000)) COLLATE utf8mb4_bin AS roles
   FROM reach
   WHERE length = 0
   UNION ALL
   SELECT
-    last_step.source, last_step.name, last_step.length, last_step.admin_option,
+    last_step.source, last_step.holding, last_step.name, last_step.length, last_step.admin_option,
     CONCAT_WS(' > ', last_step.role, NULLIF(LEFT(roles, 3600), ''))
   FROM chain
   JOIN last_step ON last_step.source = chain.source AND last_step.role = chain.name
   WHERE place = 1
 ),
+-- Of the chains from a role to others that hold the same the nearest: the rest adds nothing. Two, since one may begin at the member itself.
 arrival AS (
   SELECT
-    source, member, step.role, length + 1 AS length, chain.admin_option OR step.admin_option AS admin_option, to_everybody, roles
-  FROM chain
-  JOIN step ON step.role = chain.name
-  WHERE member <> source
+    source, member, step.role, length + 1 AS length, way.admin_option OR step.admin_option AS admin_option, to_everybody, roles
+  FROM (
+    SELECT chain.*, ROW_NUMBER() OVER (PARTITION BY name, holding, admin_option ORDER BY length, source) AS place
+    FROM chain
+  ) AS way
+  JOIN step ON step.role = way.name
+  WHERE way.place <= 2 AND member <> source
 ),
 -- What everybody has: its own rights, those through roles, and as a proxy those of the other account, which it becomes.
 attained AS (

@@ -1260,5 +1260,17 @@ describe('MariaDB: sight', () => {
       creator.map(row => row.detail),
       [noMore('knot_0_a, knot_10_a, knot_10_b and 32 more')],
     );
+    // Of roles that hold the same the nearest is enough; one that holds more adds its chain.
+    for (const level of chain.keys()) await server.query(`GRANT SUPER ON *.* TO knot_${level}_a, knot_${level}_b`);
+    await server.query('GRANT SUPER ON *.* TO knot_17_b');
+    await server.query('GRANT CREATE USER ON *.* TO knot_5_b');
+    const held = (await report(server)).filter(row => row.principal === 'knot_17_b');
+    assert.deepEqual(
+      held.map(row => [row.granted_through, row.privileges]),
+      [
+        ['', 'SUPER'],
+        [[...chain.slice(0, 11), 'knot_5_b'].join(' > '), 'CREATE USER; SUPER'],
+      ],
+    );
   });
 });

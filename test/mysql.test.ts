@@ -1536,6 +1536,18 @@ describe('MySQL: sight', () => {
     const steps = [...plan!.EXPLAIN!.matchAll(/-> (.*reach.*) .*actual time=\S+ rows=(\S+) loops=(\S+)\)/g)];
     assert.ok(steps.length > 0);
     for (const [step, , count, loops] of steps) assert.ok(Number(count) * Number(loops) < 300, step);
+    // Of roles that hold the same the nearest is enough; one that holds more adds its chain.
+    for (const level of chain.keys()) await server.query(`GRANT SUPER ON *.* TO knot_${level}_a, knot_${level}_b`);
+    await server.query('GRANT SUPER ON *.* TO knot_17_b');
+    await server.query('GRANT CREATE USER ON *.* TO knot_5_b');
+    const held = (await report(server)).filter(row => row.principal === 'knot_17_b@%');
+    assert.deepEqual(
+      held.map(row => [row.granted_through, row.privileges]),
+      [
+        ['', 'SUPER'],
+        [[...chain.slice(0, 11), 'knot_5_b@%'].join(' > '), 'CREATE USER; SUPER'],
+      ],
+    );
   });
 
   test('a chain of more than 100 roles is told', async () => {
