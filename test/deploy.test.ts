@@ -53,7 +53,8 @@ function workFolder(files: Record<string, unknown>): string {
 }
 function bash(cwd: string, script: string) {
   const env = { ...process.env, PATH: `${cwd}${delimiter}${process.env.PATH}` };
-  return spawnSync('bash', ['-c', script], { cwd, env, encoding: 'utf8' });
+  // Bash takes Node's pipe for a log-in from elsewhere, and then ~/.bashrc might put the machine's own aws in front.
+  return spawnSync('bash', ['--norc', '-c', script], { cwd, env, encoding: 'utf8' });
 }
 const read = (cwd: string, file: string) => readFileSync(join(cwd, file), 'utf8');
 const calls = (cwd: string) =>
