@@ -472,14 +472,14 @@ step AS (
 -- Roles that hold the same have the same digest in `holding`; one with grants on schemas or tables is like no other.
 reach AS (
   SELECT
-    CONCAT(user_name, '@') AS source, UNHEX(SHA1(IF(special, account.name, effective_access))) AS holding, CONCAT(user_name, '@') AS name, 0 AS length,
+    CONCAT(user_name, '@') AS source, UNHEX(SHA1(IF(special, role.name, effective_access))) AS holding, CONCAT(user_name, '@') AS name, 0 AS length,
     FALSE AS admin_option
   FROM (
     SELECT account.*, name IN (SELECT name FROM governed WHERE kind IN ('schema', 'table')) AS special
     FROM account
     WHERE is_role
-  ) AS account
-  LEFT JOIN global_access ON global_access.name = account.name
+  ) AS role
+  LEFT JOIN global_access ON global_access.name = role.name
   WHERE special OR effective_access IS NOT NULL
   UNION
   SELECT source, holding, member, length + 1, reach.admin_option OR role_edge.admin_option

@@ -19,6 +19,7 @@ import { type DatabaseResult, limits, type Query, type Row, rowColumns, version,
 import { bucket, caller, type LambdaFunction, startAws } from './aws.ts';
 import { authority, certificate } from './certificates.ts';
 import { commandLine, root } from './command.ts';
+import { joinSettings } from './grants.ts';
 import { mariadbClient, type Server, startMariadb, startMysql } from './servers.ts';
 import { type ResultSet, startTds } from './tds-server.ts';
 
@@ -218,12 +219,6 @@ let pair: Promise<Pair> | undefined;
 function thePair(): Promise<Pair> {
   pair ??= startPair();
   return pair;
-}
-
-/** The settings of a session as one statement, as the worker sends them. */
-function joinSettings(text: string): string {
-  const statements = text.replace(/^\s*--.*$/gm, '').split(';');
-  return `SET ${statements.flatMap(each => each.trim().replace(/^SET /, '') || []).join(', ')}`;
 }
 
 async function startPair(): Promise<Pair> {

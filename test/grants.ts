@@ -109,14 +109,15 @@ export async function ask(server: Server, file: string): Promise<Record<string, 
   }
 }
 
+/** The settings of a session as one statement, as the worker sends them. */
+export function joinSettings(text: string): string {
+  const statements = text.replace(/^\s*--.*$/gm, '').split(';');
+  return `SET ${statements.flatMap(each => each.trim().replace(/^SET /, '') || []).join(', ')}`;
+}
+
 /** What a file of queries/ answers in a session that was set up as the worker does it. */
 export async function answerOf(server: Server, file: string, query: (sql: string) => Promise<Row[]>, explain = '') {
-  const session = (await queryText(`${server.engine}-session.sql`)).replace(/^--.*$/gm, '').split(';');
-  for (const statement of session.map(each => each.trim()).filter(Boolean)) {
-    await query(statement).catch(error => {
-      if (![1193, 1227, 1231].includes(error.errno)) throw error;
-    });
-  }
+  await query(joinSettings(await queryText(`${server.engine}-session.sql`)));
   const answer = await query(explain + (await queryText(file)).replace(/^--.*\n/gm, ''));
   return answer.map(row => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value ?? ''])));
 }
