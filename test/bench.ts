@@ -14,11 +14,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import type { RowDataPacket } from 'mysql2';
 import type { Manifest, Summary } from '../orchestrator.ts';
 import { type DatabaseResult, limits, type Query, type Row, rowColumns, version, type WorkerEvent } from '../worker.ts';
 import { bucket, caller, type LambdaFunction, startAws } from './aws.ts';
 import { authority, certificate } from './certificates.ts';
 import { commandLine, root } from './command.ts';
+import { type Answer, playing } from './fault-servers.ts';
 import { joinSettings } from './grants.ts';
 import { mariadbClient, type Server, startMariadb, startMysql } from './servers.ts';
 import { type ResultSet, startTds } from './tds-server.ts';
@@ -213,8 +215,17 @@ const people = [
   ]).flat(),
 ];
 
-/** A MySQL and a MariaDB with these people, the statements with which the command reads them, and the files of these as a script. */
-type Pair = { servers: Server[]; statements: Record<string, string[]>; scripts: Record<string, string> };
+/**
+ * A MySQL and a MariaDB with these people, the statements with which the command reads them, and the files of these as a
+ * script. `players` give the same answers, and take none of the processors' time for finding them.
+ */
+type Pair = {
+  servers: Server[];
+  players: Target[];
+  statements: Record<string, string[]>;
+  scripts: Record<string, string>;
+};
+type Target = Pick<Server, 'engine' | 'port'>;
 let pair: Promise<Pair> | undefined;
 function thePair(): Promise<Pair> {
   pair ??= startPair();
@@ -225,28 +236,37 @@ async function startPair(): Promise<Pair> {
   const servers = await Promise.all(['MySQL 9.7', 'MariaDB 10.11'].map(kind => serve(kind, people)));
   const statements: Pair['statements'] = {};
   const scripts: Pair['scripts'] = {};
+  const players: Pair['players'] = [];
   const { manifest } = await report(servers);
   for (const [i, { queries }] of manifest.databases.entries()) {
     const server = servers[i]!;
     const connection = await server.connect(login.user, login.password);
     statements[server.engine] = [];
     scripts[server.engine] = path.join(folder, `${server.engine}.sql`);
+    const recorded: [string, Answer][] = [];
     for (const sha256 of queries) {
       const { file, text } = manifest.queries.find(query => query.sha256 === sha256)!;
       const statement = /-session\.sql$/.test(file) ? joinSettings(text) : text;
-      await connection.query(statement);
+      const [rows, fields] = await connection.query<RowDataPacket[][]>({ sql: statement, rowsAsArray: true });
+      if (fields) recorded.push([statement, { columns: fields.map(({ name }) => name), rows: rows.map(texts) }]);
       statements[server.engine]!.push(statement);
       fs.appendFileSync(scripts[server.engine]!, `${text.replace(/;\s*$/, '')};\n`);
     }
     await connection.end();
-    const texts = statements[server.engine]!;
-    note(`${server.engine} ${server.version}: ${texts.length} statements, ${Buffer.byteLength(texts.join(''))} bytes`);
+    const player = await playing(own, recorded);
+    stops.push(player.stop);
+    players.push({ engine: server.engine, port: player.port });
+    const all = statements[server.engine]!;
+    note(`${server.engine} ${server.version}: ${all.length} statements, ${Buffer.byteLength(all.join(''))} bytes`);
   }
-  return { servers, statements, scripts };
+  assert.deepEqual((await report(players)).manifest.totals, manifest.totals, 'players answer as servers do');
+  return { servers, players, statements, scripts };
 }
 
+const texts = (row: unknown[]) => row.map(value => String(value ?? ''));
+
 /** `count` ports that lead to the servers in turn: many hosts, so that no TLS session is taken up again. */
-async function listen(count: number, servers: Server[]) {
+async function listen(count: number, servers: Target[]) {
   const ports: { port: number; kind: Server['engine'] }[] = [];
   for (let i = 0; i < count; i++) {
     const to = servers[i % servers.length]!;
@@ -267,9 +287,9 @@ async function listen(count: number, servers: Server[]) {
 
 /** CPU of one database: the command, bare sockets, a script with mysql2, and MariaDB's client under xargs. */
 async function client() {
-  const { servers, statements, scripts } = await thePair();
-  const all = await listen(1000, servers);
-  const many = all.slice(0, 300);
+  const { servers, players, statements, scripts } = await thePair();
+  const real = await listen(1000, servers);
+  const many = real.slice(0, 300);
   const few = many.slice(0, 2); // one of each kind: what is left of the start-up when it is taken off
   const script = (name: string, databases: typeof many) => {
     const file = path.join(folder, `task-${databases.length}.json`);
@@ -298,20 +318,24 @@ async function client() {
   judge(what, 'bare net and tls sockets', ratio(floor), '×', { aim: 1.6 });
 
   const { command, args, environment } = await mariadbClient();
-  const stdin = path.join(folder, 'xargs');
-  const lines = all.map(({ port, kind }) => `--port=${port} "--execute=source ${scripts[kind]}"\n`);
-  fs.writeFileSync(stdin, lines.join(''));
   const options = ['--protocol=tcp', '--host=localhost', `--user=${login.user}`, '--default-character-set=utf8mb4'];
   const loop = [...args, ...options, '--comments', '--batch', '--ssl', '--skip-ssl-verify-server-cert'];
   const shell: [string, string[]] = ['xargs', ['-P', String(limits.concurrency), '-n', '2', command, ...loop]];
-  const thousands = await takeTurns(2, {
-    product: () => report(all) as Promise<Cost>,
-    shell: () => measure(shell, { stdin, env: { ...environment, MYSQL_PWD: login.password } }),
-  });
-  note(thousands.map(({ product, shell }) => `command ${ms(product.cpu)}, xargs ${ms(shell.cpu)}`).join('; '));
-  const against = `xargs -P${limits.concurrency} mariadb --ssl, the same files`;
-  const less = median(thousands.map(({ product, shell }) => shell.cpu / product.cpu));
-  judge(`CPU of the client, ${all.length} databases`, against, less, '×', { bar: 8, aim: 12, more: true });
+  const beside = async (against: string, ports: typeof real, bar?: number) => {
+    const stdin = path.join(folder, randomUUID());
+    const lines = ports.map(({ port, kind }) => `--port=${port} "--execute=source ${scripts[kind]}"\n`);
+    fs.writeFileSync(stdin, lines.join(''));
+    const outcomes = await takeTurns(2, {
+      product: () => report(ports) as Promise<Cost>,
+      shell: () => measure(shell, { stdin, env: { ...environment, MYSQL_PWD: login.password } }),
+    });
+    note(outcomes.map(({ product, shell }) => `command ${ms(product.cpu)}, xargs ${ms(shell.cpu)}`).join('; '));
+    const less = median(outcomes.map(({ product, shell }) => shell.cpu / product.cpu));
+    judge(`CPU of the client, ${ports.length} databases`, against, less, '×', { bar, aim: 12, more: true });
+  };
+  const xargs = `xargs -P${limits.concurrency} mariadb --ssl, the same files`;
+  await beside(xargs, await listen(1000, players), 8);
+  await beside(`${xargs}; the servers at work on the same processors`, real);
 }
 
 /** A thousand databases with the documented command, against the servers that have nothing to do but the queries. */
