@@ -509,11 +509,16 @@ direct_right AS (
 -- mandatory ones.
 role_edge AS (
   SELECT
-    CONVERT(CONCAT(FROM_USER, '@', LOWER(FROM_HOST)) USING utf8mb4) COLLATE utf8mb4_bin AS role,
-    CONVERT(CONCAT(TO_USER, '@', LOWER(TO_HOST)) USING utf8mb4) COLLATE utf8mb4_bin AS member,
-    WITH_ADMIN_OPTION = 'Y' AS admin_option,
-    (TO_USER, TO_HOST) IN (SELECT FROM_USER, FROM_HOST FROM mysql.role_edges) AS to_role
-  FROM mysql.role_edges
+    role, member, admin_option,
+    (TO_USER, TO_HOST) IN (SELECT FROM_USER, FROM_HOST FROM mysql.role_edges) OR member IN (SELECT role FROM mandatory_role) AS to_role
+  FROM (
+    SELECT
+      CONVERT(CONCAT(FROM_USER, '@', LOWER(FROM_HOST)) USING utf8mb4) COLLATE utf8mb4_bin AS role,
+      CONVERT(CONCAT(TO_USER, '@', LOWER(TO_HOST)) USING utf8mb4) COLLATE utf8mb4_bin AS member,
+      WITH_ADMIN_OPTION = 'Y' AS admin_option,
+      TO_USER, TO_HOST
+    FROM mysql.role_edges
+  ) AS edge
 ),
 step AS (
   SELECT role, member, admin_option, FALSE AS to_everybody

@@ -1214,19 +1214,20 @@ describe('MySQL: what everybody holds', () => {
       accounts: ['e_member', 'e_locked'],
       setup: [
         "ALTER USER e_locked@'%' ACCOUNT LOCK",
-        'CREATE ROLE e_role, e_inner, e_not, e_reader',
+        'CREATE ROLE e_role, e_inner, e_outer, e_not, e_reader',
         "CREATE ROLE 'e,comma', 'it''s', 'e_host'@'localhost'",
         'GRANT SUPER ON *.* TO e_role, e_not, e_host@localhost',
         "GRANT SHUTDOWN ON *.* TO 'e,comma'",
         "GRANT RELOAD ON *.* TO 'it''s'",
         'GRANT FILE ON *.* TO e_inner',
-        'GRANT e_inner TO e_role',
+        'GRANT e_inner TO e_role, e_outer',
         "GRANT e_role TO e_member@'%'",
       ],
       lines: [
         { principal: 'e_role@%', type: 'role', privileges: 'SUPER' },
         { principal: 'e_role@%', type: 'role', through: 'e_inner@%', privileges: 'FILE' },
         { principal: 'e_inner@%', type: 'role', privileges: 'FILE' },
+        { principal: 'e_outer@%', type: 'role', through: 'e_inner@%', privileges: 'FILE' },
         { principal: 'e_not@%', type: 'role', privileges: 'SUPER' },
         { principal: 'e_host@localhost', type: 'role', privileges: 'SUPER' },
         { principal: 'e,comma@%', type: 'role', privileges: 'SHUTDOWN' },
@@ -1259,6 +1260,11 @@ describe('MySQL: what everybody holds', () => {
       ...through('e_role@% > e_inner@%', 'FILE'),
     ],
     'one, with another in it: the session account has SUPER without it',
+  );
+  asSet(
+    'e_outer',
+    [...own('e_outer@%'), ...member.slice(0, 1), ...through('e_outer@% > e_inner@%', 'FILE')],
+    'one that holds nothing itself, and that nobody has otherwise',
   );
   asSet(
     '`e,comma`@`%` , "e_reader"',
@@ -1295,6 +1301,25 @@ describe('MySQL: what everybody holds', () => {
       run: ['SET ROLE ALL', 'SET GLOBAL max_connections = 500'],
       ends: refused,
     });
+  });
+
+  test('of roles that hold the same, the account itself may be the nearest: the next one is followed, too', async () => {
+    await server.query(`CREATE USER e_a@'%' IDENTIFIED BY '${password}'`);
+    await server.query('CREATE ROLE e_b, e_both');
+    await server.query("GRANT RELOAD ON *.* TO e_a@'%', e_b");
+    await server.query("GRANT e_a@'%', e_b TO e_both WITH ADMIN OPTION");
+    await server.query("SET GLOBAL mandatory_roles = 'e_both'");
+    const rows = (await report(server)).filter(({ principal }) => principal === 'e_a@%');
+    assert.deepEqual(
+      rows.map(({ granted_through, privileges, can_grant }) => [granted_through, privileges, can_grant]),
+      [
+        ['', 'RELOAD', 'no'],
+        ['e_both@% > e_b@%', 'RELOAD', 'yes'],
+      ],
+    );
+    await perform(server, { as: 'e_a', run: ['SET ROLE ALL', "GRANT e_b TO powerless@'%'"], ends: 'ok' });
+    await server.query("SET GLOBAL mandatory_roles = ''");
+    await server.query("DROP USER e_a@'%', e_b, e_both");
   });
 
   test('a schema grant of an anonymous account is everybody’s from its hosts', async () => {
