@@ -219,6 +219,73 @@ export async function sameUnder(server: Server, file: string, settings: [name: s
   assert.deepEqual(differing, []);
 }
 
+/**
+ * Roles, accounts and grants at random, the same in each run. What the report says of each account must be what the server
+ * says to that account itself (SHOW GRANTS), whichever of its roles it activates.
+ */
+export async function worlds(server: Server, count: number, rights: string[]) {
+  const isMysql = server.engine === 'mysql';
+  let state = 1;
+  const below = (limit: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % limit;
+  };
+  const one = (list: string[]) => list[below(list.length)]!;
+  const each = (most: number, make: (i: number) => string) =>
+    Array.from({ length: below(most + 1) }, (_, i) => make(i));
+  /** What an account may do by the server's own word; MariaDB has one role active at a time. */
+  const own = async (user: string) => {
+    const connection = await server.connect(user, password);
+    const ask = async (sql: string) => (await connection.query<RowDataPacket[]>(sql))[0].map(row => Object.values(row));
+    const roles = isMysql ? ['ALL'] : (await ask('SELECT ROLE_NAME FROM information_schema.APPLICABLE_ROLES')).flat();
+    const found = new Set<string>();
+    for (const role of ['NONE', ...new Set<string>(roles)]) {
+      await connection.query(`SET ROLE ${role}`).catch(error => {
+        if (error.errno !== 1959) throw error; // reached through another role or PUBLIC: not to be activated by itself
+      });
+      for (const [line] of await ask('SHOW GRANTS')) {
+        const [, list = ''] = /^GRANT (.*?) ON \*\.\* TO/.exec(line) ?? [];
+        for (const right of list.split(/, ?/)) if (rights.includes(right)) found.add(right);
+      }
+    }
+    await connection.end();
+    return [...found].sort();
+  };
+  let administrators = 0;
+  for (let world = 0; world < count; world++) {
+    const roles = ['w_role', ...each(6, i => `w_role${i}`)];
+    const users = ['w_user', ...each(4, i => `w_user${i}`)];
+    const everybody = one(isMysql && below(4) === 0 ? users : roles);
+    const made = [
+      ...roles.map(role => `CREATE ROLE ${role}`),
+      ...users.map(user => `CREATE USER ${user} IDENTIFIED BY '${password}'`),
+      ...each(5, () => `GRANT ${one(rights)} ON *.* TO ${one(roles)}`),
+      ...each(3, () => `GRANT ${one(rights)} ON *.* TO ${one(users)}`),
+      ...each(12, () => `GRANT ${one(roles)} TO ${one(roles)}${below(4) ? '' : ' WITH ADMIN OPTION'}`),
+      ...each(6, () => `GRANT ${one(roles)} TO ${one(users)}`),
+      ...(isMysql ? each(2, () => `GRANT ${one(users)} TO ${one([...roles, ...users])}`) : []),
+      ...each(1, () => (isMysql ? `SET GLOBAL mandatory_roles = '${everybody}'` : `GRANT ${everybody} TO PUBLIC`)),
+    ];
+    for (const statement of made) {
+      await server.query(statement).catch(error => {
+        if (![1961, 4027].includes(error.errno)) throw error; // a role in a circle
+      });
+    }
+    const rows = await answerOf(server, `${server.engine}-administrators.sql`, sql => server.query(sql));
+    for (const user of users) {
+      const said = rows.filter(row => row.principal === `${user}@%`).flatMap(row => row.privileges!.split('; '));
+      const expected = await own(user);
+      const what = `world ${world}, ${user}: ${made.join('; ')}`;
+      assert.deepEqual([...new Set(said.filter(right => rights.includes(right)))].sort(), expected, what);
+      if (expected.length > 0) administrators++;
+    }
+    if (isMysql) await server.query("SET GLOBAL mandatory_roles = ''");
+    await server.query(`DROP USER ${users.join()}`);
+    await server.query(`DROP ROLE ${roles.join()}`);
+  }
+  assert.ok(administrators > count, `${administrators} administrators in ${count} worlds`);
+}
+
 /** Many accounts, each with grants of its own and two of the roles, at more hosts than one; written into the tables at once. */
 export async function crowd(server: Server, accounts: number, roles: number) {
   const rows = (count: number, line: (i: number) => unknown[]) => Array.from({ length: count }, (_, i) => line(i + 1));

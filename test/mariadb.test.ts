@@ -29,6 +29,7 @@ import {
   setPassword,
   setUp,
   takeOver,
+  worlds,
 } from './grants.ts';
 import { type Server, startMariadb } from './servers.ts';
 
@@ -1127,6 +1128,25 @@ describe('MariaDB: rights that are enough for everything', () => {
       const connection = await server.connect('powerless', '');
       await connection.query(setPassword);
       connection.destroy();
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+describe('MariaDB: roles and accounts at random', () => {
+  test('the report says of each account what the server says to it', async () => {
+    const server = await startMariadb();
+    try {
+      await worlds(server, 40, [
+        'SUPER',
+        'CREATE USER',
+        'FILE',
+        'RELOAD',
+        'SHUTDOWN',
+        'BINLOG ADMIN',
+        'CONNECTION ADMIN',
+      ]);
     } finally {
       await server.stop();
     }

@@ -29,6 +29,7 @@ import {
   setPassword,
   setUp,
   takeOver,
+  worlds,
 } from './grants.ts';
 import { type Server, startMysql } from './servers.ts';
 
@@ -1610,6 +1611,25 @@ describe('MySQL: rights that are enough for everything', () => {
       await perform(server, { as: 'powerless', run, ends: 'ok' });
       await server.query('FLUSH PRIVILEGES');
       await perform(server, { as: 'powerless', run: [setPassword], ends: 'ok' });
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+describe('MySQL: roles and accounts at random', () => {
+  test('the report says of each account what the server says to it', async () => {
+    const server = await startMysql();
+    try {
+      await worlds(server, 40, [
+        'SUPER',
+        'CREATE USER',
+        'FILE',
+        'RELOAD',
+        'SHUTDOWN',
+        'ROLE_ADMIN',
+        'CONNECTION_ADMIN',
+      ]);
     } finally {
       await server.stop();
     }
