@@ -20,7 +20,7 @@ import { type DatabaseResult, limits, type Query, type Row, rowColumns, version,
 import { bucket, caller, type LambdaFunction, startAws } from './aws.ts';
 import { authority, certificate } from './certificates.ts';
 import { commandLine, root } from './command.ts';
-import { type Answer, playing } from './fault-servers.ts';
+import { playing, type Recorded } from './fault-servers.ts';
 import { joinSettings } from './grants.ts';
 import { mariadbClient, type Server, startMariadb, startMysql } from './servers.ts';
 import { type ResultSet, startTds } from './tds-server.ts';
@@ -243,12 +243,12 @@ async function startPair(): Promise<Pair> {
     const connection = await server.connect(login.user, login.password);
     statements[server.engine] = [];
     scripts[server.engine] = path.join(folder, `${server.engine}.sql`);
-    const recorded: [string, Answer][] = [];
+    const recorded: Recorded[] = [];
     for (const sha256 of queries) {
       const { file, text } = manifest.queries.find(query => query.sha256 === sha256)!;
       const statement = /-session\.sql$/.test(file) ? joinSettings(text) : text;
       const [rows, fields] = await connection.query<RowDataPacket[][]>({ sql: statement, rowsAsArray: true });
-      if (fields) recorded.push([statement, { columns: fields.map(({ name }) => name), rows: rows.map(texts) }]);
+      if (fields) recorded.push({ sql: statement, columns: fields.map(({ name }) => name), rows: rows.map(texts) });
       statements[server.engine]!.push(statement);
       fs.appendFileSync(scripts[server.engine]!, `${text.replace(/;\s*$/, '')};\n`);
     }

@@ -125,15 +125,19 @@ export const resetting = () => serve(socket => void socket.resetAndDestroy());
 /** Accepts and closes politely at once. */
 export const closing = () => serve(socket => void socket.end());
 
-/** Bytes of no protocol, the same in each run (a linear congruence). */
-export function randomBytes(count = 512, seed = 1): Buffer {
-  const bytes = Buffer.alloc(count);
+/** Numbers of 32 bits that look random, the same in each run (a linear congruence). */
+export function random(seed: number): () => number {
   let state = seed;
-  for (let at = 0; at < count; at++) {
+  return () => {
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    bytes[at] = state >>> 16;
-  }
-  return bytes;
+    return state;
+  };
+}
+
+/** Bytes of no protocol, the same in each run. */
+export function randomBytes(count = 512, seed = 1): Buffer {
+  const next = random(seed);
+  return Buffer.from(Array.from({ length: count }, () => next() >>> 16)); // a byte takes the lowest eight bits
 }
 
 /** Random bytes, then nothing. */
@@ -326,8 +330,8 @@ export const older = (certificate?: KeyAndCertificate) =>
     },
   });
 
-/** An answer: its columns, and texts. A statement that answers with no rows, such as SET, has no columns. */
-export type Answer = { columns: string[]; rows: string[][] };
+/** A statement that answers with rows, and its answer as texts. */
+export type Recorded = { sql: string; columns: string[]; rows: string[][] };
 
 /** What is left of a statement without its comments and its end: clients send more or less of these. */
 const bare = (sql: string) =>
@@ -337,8 +341,8 @@ const bare = (sql: string) =>
     .replace(/;$/, '');
 
 /** No fault: for test/bench.ts, a server that costs next to nothing. It gives the answers that were recorded, and takes any SET. */
-export function playing(certificate: KeyAndCertificate, recorded: [sql: string, answer: Answer][]) {
-  const answers = new Map(recorded.map(([sql, { columns, rows }]) => [bare(sql), result(columns, rows)]));
+export function playing(certificate: KeyAndCertificate, recorded: Recorded[]) {
+  const answers = new Map(recorded.map(({ sql, columns, rows }) => [bare(sql), result(columns, rows)]));
   return mysql({
     certificate,
     onQuery({ socket, sql }) {

@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import type { RowDataPacket } from 'mysql2';
 import { readReport, root, runCli, withoutMarks } from './command.ts';
+import { random } from './fault-servers.ts';
 import type { Options, Row, Server } from './servers.ts';
 
 export const password = 'Of-every-account-0';
@@ -219,69 +220,116 @@ export async function sameUnder(server: Server, file: string, settings: [name: s
   assert.deepEqual(differing, []);
 }
 
+/** A role of the dense layers, as the report names it; and the chain of those of side a, from the first level down to the last. */
+const knot = (server: Server, level: number, side: 'a' | 'b') =>
+  `knot_${level}_${side}${server.engine === 'mysql' ? '@%' : ''}`;
+const knots = (server: Server, first: number, last: number) =>
+  Array.from({ length: first - last + 1 }, (_, i) => knot(server, first - i, 'a')).join(' > ');
+
+/** Roles in dense layers, where the first holds a right: one row for each that gets it. Gives the whole report. */
+export async function denseLayers(server: Server) {
+  for (let level = 0; level < 18; level++) {
+    for (const side of ['a', 'b']) await server.query(`CREATE ROLE knot_${level}_${side}`);
+    if (level === 0) continue;
+    for (const side of ['a', 'b'])
+      await server.query(`GRANT knot_${level - 1}_${side} TO knot_${level}_a, knot_${level}_b`);
+  }
+  await server.query('GRANT SUPER ON *.* TO knot_0_a');
+  const rows = await report(server);
+  const found = rows.filter(row => row.principal!.startsWith('knot_'));
+  assert.equal(found.length, 35);
+  const last = found.find(row => row.principal === knot(server, 17, 'b'))!;
+  assert.deepEqual([last.granted_through, last.detail], [knots(server, 16, 0), noMore(knot(server, 16, 'b'))]);
+  assert.ok(rows.every(row => row.result === 'admin'));
+  return rows;
+}
+
+/** The dense layers, where each role holds the same: of those the nearest is enough; one that holds more adds its chain. */
+export async function denseLayersOfTheSame(server: Server) {
+  for (let level = 0; level < 17; level++) await server.query(`GRANT SUPER ON *.* TO knot_${level}_a, knot_${level}_b`);
+  await server.query('GRANT SUPER ON *.* TO knot_17_b');
+  await server.query('GRANT CREATE USER ON *.* TO knot_5_b');
+  const held = (await report(server)).filter(row => row.principal === knot(server, 17, 'b'));
+  assert.deepEqual(
+    held.map(row => [row.granted_through, row.privileges]),
+    [
+      ['', 'SUPER'],
+      [`${knots(server, 16, 6)} > ${knot(server, 5, 'b')}`, 'CREATE USER; SUPER'],
+    ],
+  );
+}
+
+/** Which of these rights an account has by the server's own word; MariaDB has one role active at a time. */
+async function toldBy(server: Server, user: string, rights: string[]): Promise<string[]> {
+  const connection = await server.connect(user, password);
+  const ask = async (sql: string) => (await connection.query<RowDataPacket[]>(sql))[0].map(row => Object.values(row));
+  const roles =
+    server.engine === 'mysql'
+      ? ['ALL']
+      : (await ask('SELECT ROLE_NAME FROM information_schema.APPLICABLE_ROLES')).flat();
+  const found = new Set<string>();
+  for (const role of ['NONE', ...new Set<string>(roles)]) {
+    await connection.query(`SET ROLE ${role}`).catch(error => {
+      if (error.errno !== 1959) throw error; // reached through another role or PUBLIC: not to be activated by itself
+    });
+    for (const [line] of await ask('SHOW GRANTS')) {
+      const [, list = ''] = /^GRANT (.*?) ON \*\.\* TO/.exec(line) ?? [];
+      for (const right of list.split(/, ?/)) if (rights.includes(right)) found.add(right);
+    }
+  }
+  await connection.end();
+  return [...found].sort();
+}
+
 /**
  * Roles, accounts and grants at random, the same in each run. What the report says of each account must be what the server
  * says to that account itself (SHOW GRANTS), whichever of its roles it activates.
  */
-export async function worlds(server: Server, count: number, rights: string[]) {
-  const isMysql = server.engine === 'mysql';
-  let state = 1;
-  const below = (limit: number) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return (state >>> 8) % limit;
-  };
+export async function worlds(start: (options: Options) => Promise<Server>, more: string[]) {
+  const count = 40;
+  const rights = ['SUPER', 'CREATE USER', 'FILE', 'RELOAD', 'SHUTDOWN', ...more];
+  const next = random(1);
+  const below = (limit: number) => (next() >>> 8) % limit;
   const one = (list: string[]) => list[below(list.length)]!;
   const each = (most: number, make: (i: number) => string) =>
     Array.from({ length: below(most + 1) }, (_, i) => make(i));
-  /** What an account may do by the server's own word; MariaDB has one role active at a time. */
-  const own = async (user: string) => {
-    const connection = await server.connect(user, password);
-    const ask = async (sql: string) => (await connection.query<RowDataPacket[]>(sql))[0].map(row => Object.values(row));
-    const roles = isMysql ? ['ALL'] : (await ask('SELECT ROLE_NAME FROM information_schema.APPLICABLE_ROLES')).flat();
-    const found = new Set<string>();
-    for (const role of ['NONE', ...new Set<string>(roles)]) {
-      await connection.query(`SET ROLE ${role}`).catch(error => {
-        if (error.errno !== 1959) throw error; // reached through another role or PUBLIC: not to be activated by itself
-      });
-      for (const [line] of await ask('SHOW GRANTS')) {
-        const [, list = ''] = /^GRANT (.*?) ON \*\.\* TO/.exec(line) ?? [];
-        for (const right of list.split(/, ?/)) if (rights.includes(right)) found.add(right);
-      }
-    }
-    await connection.end();
-    return [...found].sort();
-  };
+  const server = await start({});
+  const isMysql = server.engine === 'mysql';
   let administrators = 0;
-  for (let world = 0; world < count; world++) {
-    const roles = ['w_role', ...each(6, i => `w_role${i}`)];
-    const users = ['w_user', ...each(4, i => `w_user${i}`)];
-    const everybody = one(isMysql && below(4) === 0 ? users : roles);
-    const made = [
-      ...roles.map(role => `CREATE ROLE ${role}`),
-      ...users.map(user => `CREATE USER ${user} IDENTIFIED BY '${password}'`),
-      ...each(5, () => `GRANT ${one(rights)} ON *.* TO ${one(roles)}`),
-      ...each(3, () => `GRANT ${one(rights)} ON *.* TO ${one(users)}`),
-      ...each(12, () => `GRANT ${one(roles)} TO ${one(roles)}${below(4) ? '' : ' WITH ADMIN OPTION'}`),
-      ...each(6, () => `GRANT ${one(roles)} TO ${one(users)}`),
-      ...(isMysql ? each(2, () => `GRANT ${one(users)} TO ${one([...roles, ...users])}`) : []),
-      ...each(1, () => (isMysql ? `SET GLOBAL mandatory_roles = '${everybody}'` : `GRANT ${everybody} TO PUBLIC`)),
-    ];
-    for (const statement of made) {
-      await server.query(statement).catch(error => {
-        if (![1961, 4027].includes(error.errno)) throw error; // a role in a circle
-      });
+  try {
+    for (let world = 0; world < count; world++) {
+      const roles = ['w_role', ...each(6, i => `w_role${i}`)];
+      const users = ['w_user', ...each(4, i => `w_user${i}`)];
+      const everybody = one(isMysql && below(4) === 0 ? users : roles);
+      const made = [
+        ...roles.map(role => `CREATE ROLE ${role}`),
+        ...users.map(user => `CREATE USER ${user} IDENTIFIED BY '${password}'`),
+        ...each(5, () => `GRANT ${one(rights)} ON *.* TO ${one(roles)}`),
+        ...each(3, () => `GRANT ${one(rights)} ON *.* TO ${one(users)}`),
+        ...each(12, () => `GRANT ${one(roles)} TO ${one(roles)}${below(4) ? '' : ' WITH ADMIN OPTION'}`),
+        ...each(6, () => `GRANT ${one(roles)} TO ${one(users)}`),
+        ...(isMysql ? each(2, () => `GRANT ${one(users)} TO ${one([...roles, ...users])}`) : []),
+        ...each(1, () => (isMysql ? `SET GLOBAL mandatory_roles = '${everybody}'` : `GRANT ${everybody} TO PUBLIC`)),
+      ];
+      for (const statement of made) {
+        await server.query(statement).catch(error => {
+          if (![1961, 4027].includes(error.errno)) throw error; // a role in a circle
+        });
+      }
+      const rows = await answerOf(server, `${server.engine}-administrators.sql`, sql => server.query(sql));
+      for (const user of users) {
+        const said = rows.filter(row => row.principal === `${user}@%`).flatMap(row => row.privileges!.split('; '));
+        const expected = await toldBy(server, user, rights);
+        const what = `world ${world}, ${user}: ${made.join('; ')}`;
+        assert.deepEqual([...new Set(said.filter(right => rights.includes(right)))].sort(), expected, what);
+        if (expected.length > 0) administrators++;
+      }
+      if (isMysql) await server.query("SET GLOBAL mandatory_roles = ''");
+      await server.query(`DROP USER ${users.join()}`);
+      await server.query(`DROP ROLE ${roles.join()}`);
     }
-    const rows = await answerOf(server, `${server.engine}-administrators.sql`, sql => server.query(sql));
-    for (const user of users) {
-      const said = rows.filter(row => row.principal === `${user}@%`).flatMap(row => row.privileges!.split('; '));
-      const expected = await own(user);
-      const what = `world ${world}, ${user}: ${made.join('; ')}`;
-      assert.deepEqual([...new Set(said.filter(right => rights.includes(right)))].sort(), expected, what);
-      if (expected.length > 0) administrators++;
-    }
-    if (isMysql) await server.query("SET GLOBAL mandatory_roles = ''");
-    await server.query(`DROP USER ${users.join()}`);
-    await server.query(`DROP ROLE ${roles.join()}`);
+  } finally {
+    await server.stop();
   }
   assert.ok(administrators > count, `${administrators} administrators in ${count} worlds`);
 }

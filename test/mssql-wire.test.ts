@@ -12,7 +12,7 @@ import forge from 'node-forge';
 import { collect, type Database, type DatabaseResult, limits, type Query, type Row, rowColumns } from '../worker.ts';
 import { authority, certificate } from './certificates.ts';
 import { readReport, runCli } from './command.ts';
-import { dropping, refusing, serve, withLimits } from './fault-servers.ts';
+import { dropping, random, refusing, serve, withLimits } from './fault-servers.ts';
 import { startMariadb, startMysql } from './servers.ts';
 import {
   type Answer,
@@ -696,17 +696,14 @@ describe('what a server may take', () => {
 test('300 sessions whose answers have bytes altered: each ends as a result of its own, none hangs or ends the process', async t => {
   t.mock.method(console, 'error', () => {}); // the driver says there what it does not know
   const server = await start({ certificate: undefined, answer: answers(['a', 'b', 'c']) });
-  let state = 11;
-  const random = () => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return state / 2 ** 32;
-  };
+  const next = random(11);
+  const share = () => next() / 2 ** 32;
   const altering = net.createServer(client => {
     const upstream = net.connect(server.port, '127.0.0.1');
     client.pipe(upstream);
     upstream.on('data', (bytes: Buffer) => {
-      for (let flips = random() < 0.4 ? 1 + random() * 3 : 0; flips >= 1; flips--) {
-        bytes[8 + Math.floor(random() * (bytes.length - 8))] = Math.floor(random() * 256);
+      for (let flips = share() < 0.4 ? 1 + share() * 3 : 0; flips >= 1; flips--) {
+        bytes[8 + Math.floor(share() * (bytes.length - 8))] = Math.floor(share() * 256);
       }
       client.write(bytes);
     });
